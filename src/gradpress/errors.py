@@ -1,0 +1,19 @@
+"""What can go wrong: one root exception, and the kinds a caller may want to tell apart."""
+
+from __future__ import annotations
+
+
+class GradpressError(Exception):
+    """Anything gradpress refuses or cannot do; the message names the file, the values and a way out."""
+
+
+class UnsupportedImage(GradpressError):
+    """The input is not a picture that can be read: unknown format, damaged or truncated data."""
+
+
+class ImageTooLarge(GradpressError):
+    """The header announces more pixels than the limit allows; nothing was decoded."""
+
+
+class UsageError(GradpressError):
+    """The options contradict each other or a value is out of range."""
