@@ -1,0 +1,70 @@
+"""What compressing a picture gives back: the file, how good it is, and how it was reached."""
+
+from __future__ import annotations
+
+import enum
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import PIL.Image
+
+from gradpress.descent import History, Solution
+from gradpress.files import write_atomically
+from gradpress.goal import Goal
+
+
+class Status(enum.Enum):
+    """How a picture ended."""
+
+    COMPRESSED = "compressed"
+    PASSED_THROUGH = "passed-through"
+    UNREACHABLE = "goal-unreachable"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished JPEG file and what was measured on it."""
+
+    data: bytes
+    """The whole file."""
+    status: Status
+    reason: str
+    """One sentence: why the file is as it is."""
+    goal: Goal
+    width: int
+    """Pixels, after the EXIF orientation was applied."""
+    height: int
+    bytes_before: int | None
+    """Size of the input file; None for a picture that came as pixels."""
+    metrics: Mapping[str, float]
+    """Measured on the written file as an independent decoder shows it; ``psnr`` in dB over RGB."""
+    subsampling: str
+    """``grey``, ``444``, ``422`` or ``420``."""
+    progressive: bool
+    notices: tuple[str, ...]
+    """What the user should know: transparency flattened, first frame only, …"""
+    solution: Solution | None
+    """The descent's account; None for a file that was passed through."""
+    seconds: float
+    cpu_seconds: float
+
+    @property
+    def bytes_after(self) -> int:
+        """Size of the whole file, in bytes."""
+        return len(self.data)
+
+    @property
+    def image(self) -> PIL.Image.Image:
+        """The picture as Pillow decodes the file."""
+        return PIL.Image.open(io.BytesIO(self.data))
+
+    @property
+    def history(self) -> History | None:
+        """The descent's columns by step; None for a file that was passed through."""
+        return self.solution.history if self.solution else None
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the file atomically; an existing file stands unless ``overwrite``."""
+        write_atomically(Path(path), self.data, overwrite=overwrite)
