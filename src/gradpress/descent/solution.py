@@ -1,0 +1,118 @@
+"""What a descent gives back: the best point, why it stopped, and the way there."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass
+from typing import Generic
+
+from gradpress.descent.contract import P, Terms
+
+
+class Stop(enum.Enum):
+    """Why a descent ended, each with a sentence."""
+
+    MAX_STEPS = "It took the number of steps it was allowed."
+    STALLED = "J no longer fell by more than the tolerance."
+    GRADIENT = "The gradient's norm fell below the tolerance."
+    TIME_LIMIT = "The time was up."
+    CALLER = "The caller had seen enough."
+    NONFINITE = "J or a parameter was no longer a finite number; the last finite best is kept."
+
+
+@dataclass(frozen=True)
+class Step(Generic[P]):
+    """One point of a descent; the values belong to these very parameters."""
+
+    index: int
+    """0 is the start."""
+    params: P
+    value: float
+    """J."""
+    terms: Terms
+    measured: float | None
+    """The exact score, less is better; None without a measurement."""
+    gradient_norm: float | None
+    """Of the smooth part, where it was asked for."""
+    seconds: float
+    """Wall time since the start."""
+
+    @property
+    def score(self) -> float:
+        """What best is decided by: measured where there is a measurement, else J."""
+        return self.value if self.measured is None else self.measured
+
+
+@dataclass(frozen=True)
+class History:
+    """A descent by columns."""
+
+    index: tuple[int, ...]
+    seconds: tuple[float, ...]
+    value: tuple[float, ...]
+    distortion: tuple[float, ...]
+    bits: tuple[float, ...]
+    measured: tuple[float | None, ...]
+
+    def to_csv(self) -> str:
+        """The columns as CSV text with a header line; an empty field stands for no measurement."""
+        lines = ["step,seconds,objective,distortion,bits,measured"]
+        columns = (self.index, self.seconds, self.value, self.distortion, self.bits, self.measured)
+        for row in zip(*columns, strict=True):
+            lines.append(",".join("" if field is None else f"{field:.9g}" for field in row))
+        return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True)
+class Solution(Generic[P]):
+    """The outcome of a descent."""
+
+    params: P
+    """The best by score, which need not be the last."""
+    score: float
+    best_step: int
+    stop: Stop
+    history: History
+
+    @property
+    def steps(self) -> int:
+        """Steps taken; the start is not one."""
+        return self.history.index[-1]
+
+    @property
+    def seconds(self) -> float:
+        """Wall time from the start to the last step."""
+        return self.history.seconds[-1]
+
+    def __str__(self) -> str:
+        start, best = self.history.value[0], self.history.value[self.best_step]
+        return (
+            f"J {start:.6g} → {best:.6g} at step {self.best_step} of {self.steps}, "
+            f"{self.seconds:.2f} s. {self.stop.value}"
+        )
+
+
+class Recorder(Generic[P]):
+    """Takes in steps as they come; keeps the best one and everybody's numbers, not their parameters."""
+
+    def __init__(self) -> None:
+        self.best: Step[P] | None = None
+        self._rows: list[tuple[int, float, float, float, float, float | None]] = []
+
+    def add(self, step: Step[P]) -> None:
+        """Note a step; it becomes the best if its score is finite and less than all before."""
+        terms = step.terms
+        self._rows.append(
+            (step.index, step.seconds, step.value, terms.distortion, terms.bits, step.measured)
+        )
+        finite = math.isfinite(step.score)
+        if self.best is None or (finite and not self.best.score <= step.score):
+            self.best = step
+
+    def solution(self, stop: Stop) -> Solution[P]:
+        """The outcome so far; there must have been a step."""
+        if self.best is None:
+            raise ValueError("no step was taken: a descent has at least its start")
+        columns = History(*zip(*self._rows, strict=True))
+        return Solution(self.best.params, self.best.score, self.best.index, stop, columns)

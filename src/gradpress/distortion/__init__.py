@@ -1,0 +1,33 @@
+"""How a decoded picture differs from the original: a number, and its gradient by decoded sample.
+
+A distortion is prepared once for a reference and then asked many times. Pictures are
+``(C, H, W)`` float32 planes, grey or RGB, in [0, 255] as encoded (not linear light).
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradpress.distortion.mae import AbsoluteError
+from gradpress.distortion.mse import SquaredError
+
+Picture = NDArray[np.float32]
+
+
+class Distortion(Protocol):
+    """A loss that travels with its reference."""
+
+    def value(self, decoded: Picture) -> float:
+        """D, summed over the picture; 0 for the reference itself."""
+
+    def value_and_gradient(self, decoded: Picture) -> tuple[float, Picture]:
+        """D and ∂D/∂decoded, ``(C, H, W)``."""
+
+    def curvature(self, decoded: Picture) -> float:
+        """Mean of ∂²D/∂sample², or of a quadratic that D stays below where D has a kink."""
+
+
+__all__ = ["AbsoluteError", "Distortion", "Picture", "SquaredError"]

@@ -1,0 +1,193 @@
+"""The JPEG decoder as a function of coefficients: exactly, smoothly, and its adjoint.
+
+:func:`decode` computes the very bytes that libjpeg-turbo shows (integer inverse DCT, "fancy"
+upsampling, fixed-point colour conversion). :func:`render` is the same map on real numbers,
+without the roundings but with the clamps; it is linear where no clamp is active, and
+:func:`pull_back` is its adjoint there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradpress import _kernels
+from gradpress.color import RGB_FROM_YCC, component_from_rgb
+from gradpress.jpeg.params import ZIGZAG, Layout, Symbols
+from gradpress.transform import (
+    Blocks,
+    Plane,
+    box_downsample,
+    forward_dct,
+    inverse_dct,
+    pad_to_blocks,
+    upsample,
+    upsample_adjoint,
+    vertical_factor,
+)
+from gradpress.workers import SERIAL, Workers
+
+Picture = NDArray[np.float32]
+"""``(C, H, W)`` planes in [0, 255]."""
+
+Coefficients = tuple[Blocks, ...]
+"""One array of coefficients by component, in sample units."""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What a decoder shows, and the samples it came from (for the clamps' part in the adjoint)."""
+
+    samples: tuple[Plane, ...]
+    """Components at full size, unclamped; the planes may be padded beyond the picture."""
+    decoded: NDArray[np.float32]
+    """``(C, H, W)`` grey or RGB in [0, 255]."""
+
+
+def render(coefficients: Coefficients, layout: Layout, workers: Workers = SERIAL) -> Rendering:
+    """Decode without rounding."""
+    planes = [inverse_dct(blocks, 128.0, workers) for blocks in coefficients]
+    size = (layout.height, layout.width)
+    if len(planes) == 1:
+        grey = planes[0][: size[0], : size[1]]
+        return Rendering((planes[0],), np.clip(grey, 0, 255)[np.newaxis])
+    samples = tuple(
+        plane if is_full_size(layout, i) else upsample(plane, layout.size(i), size, workers)
+        for i, plane in enumerate(planes)
+    )
+    decoded = np.empty((3, *size), np.float32)
+    workers.stripes(
+        -(-size[0] // 8),
+        lambda b, e: _kernels.ycc_to_rgb(*samples, 8 * b, min(8 * e, size[0]), decoded),
+    )
+    return Rendering(samples, decoded)
+
+
+def pull_back(
+    samples: tuple[Plane, ...],
+    gradient: NDArray[np.float32],
+    layout: Layout,
+    workers: Workers = SERIAL,
+) -> Coefficients:
+    """∂D/∂coefficients from ∂D/∂decoded (``(C, H, W)``) at a rendering's samples."""
+    size = (layout.height, layout.width)
+    padded = [(8 * rows, 8 * columns) for rows, columns in map(layout.blocks, range(len(samples)))]
+    if len(samples) == 1:
+        plane = np.zeros(padded[0], np.float32)
+        inner = samples[0][: size[0], : size[1]]
+        plane[: size[0], : size[1]] = gradient[0] * ((inner >= 0) & (inner <= 255))
+        return (forward_dct(plane, 0.0, workers),)
+    planes = [
+        np.zeros(padded[i], np.float32) if is_full_size(layout, i) else np.empty(size, np.float32)
+        for i in range(3)
+    ]
+    workers.stripes(
+        -(-size[0] // 8),
+        lambda b, e: _kernels.ycc_to_rgb_adjoint(
+            *samples, gradient, 8 * b, min(8 * e, size[0]), *planes
+        ),
+    )
+    return tuple(
+        forward_dct(
+            plane
+            if is_full_size(layout, i)
+            else upsample_adjoint(plane, layout.size(i), padded[i], workers),
+            0.0,
+            workers,
+        )
+        for i, plane in enumerate(planes)
+    )
+
+
+def decode(symbols: Symbols, workers: Workers = SERIAL) -> NDArray[np.uint8]:
+    """``(H, W, 3)`` or ``(H, W)`` uint8, the same bytes as libjpeg-turbo's default decoder."""
+    layout = symbols.layout
+    size = (layout.height, layout.width)
+    planes = [
+        _decode_plane(levels, steps.astype(np.int16), workers)
+        for levels, steps in zip(symbols.levels, symbols.steps, strict=True)
+    ]
+    if len(planes) == 1:
+        return planes[0][: size[0], : size[1]].copy()
+    samples = [
+        plane if is_full_size(layout, i) else _upsample_exact(plane, layout.size(i), size, workers)
+        for i, plane in enumerate(planes)
+    ]
+    rgb = np.empty((*size, 3), np.uint8)
+    workers.stripes(
+        -(-size[0] // 8),
+        lambda b, e: _kernels.ycc_to_rgb_exact(*samples, 8 * b, min(8 * e, size[0]), rgb),
+    )
+    return rgb
+
+
+def _decode_plane(
+    levels: NDArray[np.int16], steps: NDArray[np.int16], workers: Workers
+) -> NDArray[np.uint8]:
+    plane = np.empty((8 * levels.shape[0], 8 * levels.shape[1]), np.uint8)
+    workers.stripes(
+        len(levels),
+        lambda b, e: _kernels.inverse_dct_exact(levels[b:e], steps, plane[8 * b : 8 * e]),
+    )
+    return plane
+
+
+def _upsample_exact(
+    plane: NDArray[np.uint8], size: tuple[int, int], out_size: tuple[int, int], workers: Workers
+) -> NDArray[np.uint8]:
+    out = np.empty(out_size, np.uint8)
+    v = vertical_factor(size, out_size)
+    workers.stripes(
+        -(-out_size[0] // 8),
+        lambda b, e: _kernels.upsample_exact(
+            plane, *size, v, 8 * b, min(8 * e, out_size[0]), out
+        ),
+    )
+    return out
+
+
+def is_full_size(layout: Layout, component: int) -> bool:
+    """Whether the component is not subsampled."""
+    return layout.factors[component] == layout.max_factors
+
+
+def analyse(
+    planes: NDArray[np.float32], layout: Layout, workers: Workers = SERIAL
+) -> Coefficients:
+    """Coefficients of ``(C, H, W)`` planes in [0, 255], chroma averaged where it is subsampled."""
+    return tuple(
+        forward_dct(
+            pad_to_blocks(_component(planes, layout, i), layout.blocks(i)), 128.0, workers
+        )
+        for i in range(len(layout.factors))
+    )
+
+
+def _component(planes: NDArray[np.float32], layout: Layout, component: int) -> Plane:
+    if len(layout.factors) == 1:
+        return planes[0]
+    plane = component_from_rgb(planes, component)
+    (h, v), (h_max, v_max) = layout.factors[component], layout.max_factors
+    return box_downsample(plane, h_max // h, v_max // v)
+
+
+def gain(layout: Layout) -> tuple[NDArray[np.float32], ...]:
+    """Squared norm of what a unit coefficient adds to the decoded picture: the diagonal of AᵀA.
+
+    ``(64,)`` by component. Upsampling by the triangle filter has the power response
+    (10 + 6 cos ω) / 8 per direction at sample frequency ω, which the DCT's frequency k/8 · π
+    meets up to what crosses block borders.
+    """
+    if len(layout.factors) == 1:
+        return (np.ones(64, np.float32),)
+    colour = (RGB_FROM_YCC**2).sum(axis=0)
+    response = (10 + 6 * np.cos(np.pi * np.arange(8) / 8)) / 8
+    flat = np.ones(8)
+    gains = []
+    for i, (h, v) in enumerate(layout.factors):
+        h_max, v_max = layout.max_factors
+        across, down = (response if h < h_max else flat), (response if v < v_max else flat)
+        gains.append((colour[i] * np.outer(down, across).ravel()[ZIGZAG]).astype(np.float32))
+    return tuple(gains)

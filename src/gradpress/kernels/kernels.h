@@ -1,0 +1,74 @@
+// The numeric kernels: arrays in, arrays out, no policy and no allocation.
+//
+// numeric.cpp is compiled once per instruction set, each time in a namespace of its own, so it
+// must not use anything that the linker could merge between those copies (no standard library
+// templates, no inline functions of other headers). Every kernel works on a range of rows, so
+// that callers may share a picture between threads; a range's result never depends on the split.
+//
+// Floating point is strict IEEE (no contraction, no reassociation): every instruction set and
+// any number of threads give the same bits.
+#pragma once
+#include <cstdint>
+
+namespace gradpress {
+
+struct Numeric {
+    const char* name;
+
+    // Blocks are (rows, columns, 64) in zigzag order; planes are row-major with a stride in samples.
+    // shift is added after the inverse and subtracted before the forward transform.
+    void (*forward_dct)(const float* plane, long stride, long block_rows, long block_columns,
+                        float shift, float* coefficients);
+    void (*inverse_dct)(const float* coefficients, long block_rows, long block_columns, float shift,
+                        float* plane, long stride);
+    void (*dequantise)(const int16_t* levels, const float* steps, long blocks, float* coefficients);
+
+    // libjpeg's integer inverse DCT ("islow") with range limiting: what viewers compute.
+    void (*inverse_dct_exact)(const int16_t* levels, const int16_t* steps, long block_rows,
+                              long block_columns, uint8_t* plane, long stride);
+
+    // libjpeg's "fancy" (triangle) chroma upsampling of output rows begin..end; v is 1 or 2.
+    // height and width are those of the subsampled plane, out_width that of the result.
+    void (*upsample)(const float* plane, long stride, long height, long width, long v, long begin,
+                     long end, long out_width, float* out);
+    // Its adjoint, for rows begin..end of the subsampled plane.
+    void (*upsample_adjoint)(const float* gradient, long out_height, long out_width, long height,
+                             long width, long v, long begin, long end, float* out, long stride);
+    void (*upsample_exact)(const uint8_t* plane, long stride, long height, long width, long v,
+                           long begin, long end, long out_width, uint8_t* out);
+
+    // Samples (clamped to 0…255 as a decoder does) to RGB (clamped), n pixels a row.
+    void (*ycc_to_rgb)(const float* y, const float* cb, const float* cr, long n, float* r, float* g,
+                       float* b);
+    // ∂D/∂(r, g, b) to ∂D/∂(y, cb, cr) at the samples given: zero where a clamp is active.
+    void (*ycc_to_rgb_adjoint)(const float* y, const float* cb, const float* cr, const float* dr,
+                               const float* dg, const float* db, long n, float* dy, float* dcb,
+                               float* dcr);
+    void (*ycc_to_rgb_exact)(const uint8_t* y, const uint8_t* cb, const uint8_t* cr, long n,
+                             uint8_t* rgb);
+
+    // Sum of squares of decoded - reference; gradient (may be null) is 2 (decoded - reference).
+    double (*squared_error)(const float* decoded, const float* reference, long n, float* gradient);
+    double (*absolute_error)(const float* decoded, const float* reference, long n, float* gradient);
+
+    // Levels of the AC coefficients first..last of each block that minimise
+    //   sum ½ curvature (level step - target)² + lagrangian bits(level)
+    // exactly, given bits[run * 16 + size] (size bits included; run 15, size 0 is ZRL; 0, 0 is the
+    // end of the band after a nonzero level) and the bits of a band of zeros.
+    // Adds nothing outside first..last. Returns the minimum summed over the blocks.
+    double (*trellis_ac)(const float* target, const float* curvature, const float* steps,
+                         const float* bits, float empty_bits, float lagrangian, long first,
+                         long last, long blocks, int16_t* levels);
+};
+
+extern const Numeric portable_kernels, avx2_kernels, avx512_kernels;
+
+// The best set that this processor runs; GRADPRESS_ISA=portable or avx2 in the environment asks for less.
+const Numeric& numeric();
+
+// Viterbi along `order` (block indices in scan order) over levels within `reach` of the rounded
+// target; bits[size] includes the size bits. Writes position 0 of each block.
+double viterbi_dc(const float* target, float curvature, float step, const float* bits,
+                  float lagrangian, const int32_t* order, long blocks, int16_t* levels);
+
+}  // namespace gradpress

@@ -1,0 +1,213 @@
+// Python bindings: shapes and bounds are checked here, the GIL is released, kernels do the rest.
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <stdexcept>
+
+#include "kernels.h"
+
+namespace nb = nanobind;
+using namespace nb::literals;
+
+namespace gradpress {
+
+void bind_entropy(nb::module_& m);
+
+namespace {
+
+template <class T, int N>
+using In = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+template <class T, int N>
+using Out = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
+using Free = nb::call_guard<nb::gil_scoped_release>;
+
+void require(bool condition, const char* what) {
+    if (!condition) throw std::invalid_argument(what);
+}
+
+template <class Blocks>
+void require_blocks(const Blocks& blocks) {
+    require(blocks.shape(2) == 64, "blocks must be (rows, columns, 64)");
+}
+
+template <class Blocks, class Plane>
+void require_plane(const Blocks& blocks, const Plane& plane) {
+    require_blocks(blocks);
+    require(plane.shape(0) == blocks.shape(0) * 8 && plane.shape(1) == blocks.shape(1) * 8,
+            "the plane must be 8 times the block rows and columns");
+}
+
+template <class T>
+void require_64(const In<T, 1>& values) {
+    require(values.shape(0) == 64, "64 values are needed, in zigzag order");
+}
+
+void forward_dct(In<float, 2> plane, float shift, Out<float, 3> blocks) {
+    require_plane(blocks, plane);
+    numeric().forward_dct(plane.data(), (long)plane.shape(1), (long)blocks.shape(0),
+                          (long)blocks.shape(1), shift, blocks.data());
+}
+
+void inverse_dct(In<float, 3> blocks, float shift, Out<float, 2> plane) {
+    require_plane(blocks, plane);
+    numeric().inverse_dct(blocks.data(), (long)blocks.shape(0), (long)blocks.shape(1), shift,
+                          plane.data(), (long)plane.shape(1));
+}
+
+void dequantise(In<int16_t, 3> levels, In<float, 1> steps, Out<float, 3> blocks) {
+    require_blocks(levels), require_64(steps);
+    require(blocks.size() == levels.size(), "levels and coefficients must have one shape");
+    numeric().dequantise(levels.data(), steps.data(), (long)(levels.size() / 64), blocks.data());
+}
+
+void inverse_dct_exact(In<int16_t, 3> levels, In<int16_t, 1> steps, Out<uint8_t, 2> plane) {
+    require_plane(levels, plane), require_64(steps);
+    numeric().inverse_dct_exact(levels.data(), steps.data(), (long)levels.shape(0),
+                                (long)levels.shape(1), plane.data(), (long)plane.shape(1));
+}
+
+// height and width: the samples of the subsampled plane that lie in the picture.
+template <class Plane>
+void require_subsampled(const Plane& plane, long height, long width, long v, size_t out_height,
+                        size_t out_width) {
+    require(v == 1 || v == 2, "v must be 1 or 2");
+    require(0 < height && height <= (long)plane.shape(0) && 0 < width && width <= (long)plane.shape(1),
+            "the subsampled size must lie inside its plane");
+    require(((long)out_height + v - 1) / v == height && ((long)out_width + 1) / 2 == width,
+            "the subsampled size must be half the size, rounded up");
+}
+
+template <class T, auto KERNEL>
+void upsample(In<T, 2> plane, long height, long width, long v, long begin, long end, Out<T, 2> out) {
+    require_subsampled(plane, height, width, v, out.shape(0), out.shape(1));
+    require(0 <= begin && begin <= end && end <= (long)out.shape(0), "rows out of range");
+    (numeric().*KERNEL)(plane.data(), (long)plane.shape(1), height, width, v, begin, end,
+                        (long)out.shape(1), out.data() + begin * (long)out.shape(1));
+}
+
+void upsample_adjoint(In<float, 2> gradient, long height, long width, long v, long begin, long end,
+                      Out<float, 2> out) {
+    require_subsampled(out, height, width, v, gradient.shape(0), gradient.shape(1));
+    require(0 <= begin && begin <= end && end <= height, "rows out of range");
+    numeric().upsample_adjoint(gradient.data(), (long)gradient.shape(0), (long)gradient.shape(1),
+                               height, width, v, begin, end, out.data(), (long)out.shape(1));
+}
+
+// Planes of (height, width) samples that may lie in wider, padded arrays; rows begin..end.
+template <class A, class... Rest>
+void require_rows(long begin, long end, long width, const A& first, const Rest&... rest) {
+    const auto holds = [&](const auto& plane) {
+        return end <= (long)plane.shape(0) && width <= (long)plane.shape(1);
+    };
+    require(0 <= begin && begin <= end && holds(first) && (holds(rest) && ...),
+            "rows or width exceed a plane");
+}
+
+void ycc_to_rgb(In<float, 2> y, In<float, 2> cb, In<float, 2> cr, long begin, long end,
+                Out<float, 3> rgb) {
+    const long height = (long)rgb.shape(1), width = (long)rgb.shape(2);
+    require(rgb.shape(0) == 3 && end <= height, "rgb must be (3, height, width)");
+    require_rows(begin, end, width, y, cb, cr);
+    for (long row = begin; row < end; row++) {
+        float* out = rgb.data() + row * width;
+        numeric().ycc_to_rgb(y.data() + row * (long)y.shape(1), cb.data() + row * (long)cb.shape(1),
+                             cr.data() + row * (long)cr.shape(1), width, out, out + height * width,
+                             out + 2 * height * width);
+    }
+}
+
+void ycc_to_rgb_adjoint(In<float, 2> y, In<float, 2> cb, In<float, 2> cr, In<float, 3> rgb,
+                        long begin, long end, Out<float, 2> dy, Out<float, 2> dcb, Out<float, 2> dcr) {
+    const long height = (long)rgb.shape(1), width = (long)rgb.shape(2);
+    require(rgb.shape(0) == 3 && end <= height, "rgb must be (3, height, width)");
+    require_rows(begin, end, width, y, cb, cr, dy, dcb, dcr);
+    for (long row = begin; row < end; row++) {
+        const float* in = rgb.data() + row * width;
+        numeric().ycc_to_rgb_adjoint(
+            y.data() + row * (long)y.shape(1), cb.data() + row * (long)cb.shape(1),
+            cr.data() + row * (long)cr.shape(1), in, in + height * width, in + 2 * height * width,
+            width, dy.data() + row * (long)dy.shape(1), dcb.data() + row * (long)dcb.shape(1),
+            dcr.data() + row * (long)dcr.shape(1));
+    }
+}
+
+void ycc_to_rgb_exact(In<uint8_t, 2> y, In<uint8_t, 2> cb, In<uint8_t, 2> cr, long begin, long end,
+                      Out<uint8_t, 3> rgb) {
+    const long width = (long)rgb.shape(1);
+    require(rgb.shape(2) == 3 && end <= (long)rgb.shape(0), "rgb must be (height, width, 3)");
+    require_rows(begin, end, width, y, cb, cr);
+    for (long row = begin; row < end; row++)
+        numeric().ycc_to_rgb_exact(
+            y.data() + row * (long)y.shape(1), cb.data() + row * (long)cb.shape(1),
+            cr.data() + row * (long)cr.shape(1), width, rgb.data() + row * width * 3);
+}
+
+template <auto KERNEL>
+double error(In<float, 1> decoded, In<float, 1> reference, nb::object gradient) {
+    require(decoded.size() == reference.size(), "decoded and reference must have one size");
+    float* out = nullptr;
+    if (!gradient.is_none()) {
+        auto array = nb::cast<Out<float, 1>>(gradient);
+        require(array.size() == decoded.size(), "the gradient must have the size of decoded");
+        out = array.data();
+    }
+    nb::gil_scoped_release release;
+    return (numeric().*KERNEL)(decoded.data(), reference.data(), (long)decoded.size(), out);
+}
+
+double trellis_ac(In<float, 3> target, In<float, 1> curvature, In<float, 1> steps, In<float, 1> bits,
+                  float empty_bits, float lagrangian, long first, long last, Out<int16_t, 3> levels) {
+    require_blocks(target), require_64(curvature), require_64(steps);
+    require(levels.size() == target.size(), "levels and target must have one shape");
+    require(bits.shape(0) == 256, "bits must hold 256 values");
+    require(1 <= first && first <= last && last <= 63, "the band must lie in 1..63");
+    return numeric().trellis_ac(target.data(), curvature.data(), steps.data(), bits.data(), empty_bits,
+                                lagrangian, first, last, (long)(target.size() / 64), levels.data());
+}
+
+void require_order(const In<int32_t, 1>& order, long blocks) {
+    for (size_t i = 0; i < order.size(); i++)
+        require(0 <= order.data()[i] && order.data()[i] < blocks, "order names a block out of range");
+}
+
+double dc(In<float, 3> target, float curvature, float step, In<float, 1> bits, float lagrangian,
+          In<int32_t, 1> order, Out<int16_t, 3> levels) {
+    require_blocks(target);
+    require(levels.size() == target.size(), "levels and target must have one shape");
+    require(bits.shape(0) == 16, "bits must hold 16 values");
+    require_order(order, (long)(target.size() / 64));
+    return viterbi_dc(target.data(), curvature, step, bits.data(), lagrangian, order.data(),
+                      (long)order.size(), levels.data());
+}
+
+}  // namespace
+}  // namespace gradpress
+
+NB_MODULE(_kernels, m) {
+    using namespace gradpress;
+    m.def("instruction_set", [] { return numeric().name; });
+    m.def("forward_dct", &forward_dct, "plane"_a, "shift"_a, "blocks"_a, Free());
+    m.def("inverse_dct", &inverse_dct, "blocks"_a, "shift"_a, "plane"_a, Free());
+    m.def("dequantise", &dequantise, "levels"_a, "steps"_a, "blocks"_a, Free());
+    m.def("inverse_dct_exact", &inverse_dct_exact, "levels"_a, "steps"_a, "plane"_a, Free());
+    m.def("upsample", &upsample<float, &Numeric::upsample>, "plane"_a, "height"_a, "width"_a, "v"_a,
+          "begin"_a, "end"_a, "out"_a, Free());
+    m.def("upsample_exact", &upsample<uint8_t, &Numeric::upsample_exact>, "plane"_a, "height"_a,
+          "width"_a, "v"_a, "begin"_a, "end"_a, "out"_a, Free());
+    m.def("upsample_adjoint", &upsample_adjoint, "gradient"_a, "height"_a, "width"_a, "v"_a, "begin"_a,
+          "end"_a, "out"_a, Free());
+    m.def("ycc_to_rgb", &ycc_to_rgb, "y"_a, "cb"_a, "cr"_a, "begin"_a, "end"_a, "rgb"_a, Free());
+    m.def("ycc_to_rgb_adjoint", &ycc_to_rgb_adjoint, "y"_a, "cb"_a, "cr"_a, "rgb"_a, "begin"_a,
+          "end"_a, "dy"_a, "dcb"_a, "dcr"_a, Free());
+    m.def("ycc_to_rgb_exact", &ycc_to_rgb_exact, "y"_a, "cb"_a, "cr"_a, "begin"_a, "end"_a, "rgb"_a,
+          Free());
+    m.def("squared_error", &error<&Numeric::squared_error>, "decoded"_a, "reference"_a,
+          "gradient"_a.none());
+    m.def("absolute_error", &error<&Numeric::absolute_error>, "decoded"_a, "reference"_a,
+          "gradient"_a.none());
+    m.def("trellis_ac", &trellis_ac, "target"_a, "curvature"_a, "steps"_a, "bits"_a, "empty_bits"_a,
+          "lagrangian"_a, "first"_a, "last"_a, "levels"_a, Free());
+    m.def("viterbi_dc", &dc, "target"_a, "curvature"_a, "step"_a, "bits"_a, "lagrangian"_a, "order"_a,
+          "levels"_a, Free());
+    bind_entropy(m);
+}
