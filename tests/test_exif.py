@@ -1,0 +1,188 @@
+"""EXIF blocks: patched in place, never trusted."""
+
+import io
+import struct
+
+import PIL.Image
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import ExifTags
+
+from gradpress import exif
+
+THUMBNAIL = b"\xff\xd8 a stale little picture \xff\xd9"
+MAKE = b"A maker of cameras\0"
+NOTE = bytes(range(200))
+
+
+def directory(order, entries, following=0):
+    """A TIFF directory of (tag, type, count, 4-byte value) entries."""
+    packed = [struct.pack(order + "HHI", *entry[:3]) + entry[3] for entry in entries]
+    return struct.pack(order + "H", len(packed)) + b"".join(packed) + u32(order, following)
+
+
+def u16(order, value):
+    return struct.pack(order + "HH", value, 0)
+
+
+def u32(order, value):
+    return struct.pack(order + "I", value)
+
+
+def block(order="<", orientation=6, thumbnail=THUMBNAIL, tail=b"", kind=3):
+    """Directories 0 and Exif (with a maker note), the second directory, then the thumbnail."""
+    pack = u16 if kind == 3 else u32
+    header = (b"II*\0" if order == "<" else b"MM\0*") + u32(order, 8)
+    first = 8 + 2 + 3 * 12 + 4
+    sub = first + len(MAKE) + 1
+    note = sub + 2 + 12 + 4
+    second = note + len(NOTE)
+    picture = second + 2 + 3 * 12 + 4
+    first_directory = directory(
+        order,
+        [
+            (0x010F, 2, len(MAKE), u32(order, first)),
+            (0x0112, kind, 1, pack(order, orientation)),
+            (0x8769, 4, 1, u32(order, sub)),
+        ],
+        second,
+    )
+    exif_directory = directory(order, [(0x927C, 7, len(NOTE), u32(order, note))])
+    second_directory = directory(
+        order,
+        [
+            (0x0112, 3, 1, u16(order, orientation)),
+            (0x0201, 4, 1, u32(order, picture)),
+            (0x0202, 4, 1, u32(order, len(thumbnail))),
+        ],
+    )
+    body = header + first_directory + MAKE + b"\0" + exif_directory + NOTE
+    assert len(body) == second
+    return body + second_directory + thumbnail + tail
+
+
+def tags(data):
+    found = PIL.Image.Exif()
+    found.load(b"Exif\0\0" + data)
+    values = dict(found)
+    values[ExifTags.IFD.Exif] = dict(found.get_ifd(ExifTags.IFD.Exif))
+    return values, dict(found.get_ifd(ExifTags.IFD.IFD1))
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("kind", [3, 4])
+@pytest.mark.parametrize("orientation", range(10))
+def test_orientation_is_read_and_reset(order, kind, orientation):
+    data = block(order, orientation, kind=kind)
+    assert exif.orientation(data) == (orientation if 1 <= orientation <= 8 else 1)
+    assert exif.orientation(exif.upright(data)) == 1
+    assert tags(exif.upright(data))[0][0x0112] == 1
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_all_but_orientation_and_thumbnail_reads_as_before(order):
+    data = block(order)
+    before, small = tags(data)
+    after, gone = tags(exif.upright(b"Exif\0\0" + data))
+    assert small[0x0202] == len(THUMBNAIL)
+    assert gone == {}
+    assert after.pop(0x0112) == 1
+    assert before.pop(0x0112) == 6
+    assert after == before
+    assert after[ExifTags.IFD.Exif][0x927C] == NOTE
+
+
+def test_a_thumbnail_at_the_end_is_cut_off_with_its_directory():
+    data = block()
+    assert exif.upright(data) == exif.upright(block(thumbnail=THUMBNAIL * 9))
+    assert len(exif.upright(data)) == len(data) - len(THUMBNAIL) - (2 + 3 * 12 + 4)
+
+
+def test_a_thumbnail_in_the_middle_is_blanked():
+    data = block(tail=b"something of the maker's")
+    patched = exif.upright(data)
+    assert len(patched) == len(data)
+    assert patched.endswith(b"something of the maker's")
+    assert THUMBNAIL[2:-2] not in patched
+
+
+def test_a_thumbnail_that_claims_other_values_takes_nothing_with_it():
+    data = bytearray(block())
+    at = data.index(u32("<", len(THUMBNAIL)))
+    offset = data.index(struct.pack("<HHI", 0x0201, 4, 1)) + 8
+    data[offset : offset + 4] = u32("<", 8)
+    data[at : at + 4] = u32("<", len(data) - 8)
+    before, after = tags(bytes(data))[0], tags(exif.upright(bytes(data)))[0]
+    assert {**before, 0x0112: 1} == after
+
+
+@pytest.mark.parametrize("entry", [0x8769, 0x8825, 0xA005])
+def test_directories_that_point_to_themselves_end(entry):
+    header = b"II*\0" + u32("<", 8)
+    data = header + directory("<", [(entry, 4, 1, u32("<", 8))] * 3, 8)
+    assert exif.upright(data)[: len(header)] == header
+
+
+def test_a_block_full_of_directories_is_quick_work():
+    count = 5000
+    entries = [(0x8769 + (i % 2) * 0xBC, 4, 0x10000, u32("<", 8)) for i in range(count)]
+    data = b"II*\0" + u32("<", 8) + directory("<", entries, 8)
+    assert len(exif.upright(data)) == len(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"II", b"II*\0", b"XX*\0" + bytes(20), b"MM\0*\0\0\0\x08", b"II*\0\xff\xff\xff\xff\1\0"],
+)
+def test_blocks_without_a_first_directory_are_refused(data):
+    with pytest.raises(exif.ExifError):
+        exif.upright(data)
+    with pytest.raises(exif.ExifError):
+        exif.orientation(data)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from("<>"),
+    st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), max_size=8),
+    st.integers(0, 400),
+)
+def test_damaged_blocks_are_patched_or_refused(order, changes, length):
+    data = bytearray(block(order))
+    for at, value in changes:
+        data[at % len(data)] = value
+    damaged = bytes(data[:length])
+    try:
+        patched = exif.upright(damaged)
+    except exif.ExifError:
+        return
+    assert len(patched) <= len(damaged)
+    assert exif.orientation(patched) == 1
+    assert exif.upright(patched) == patched
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=200))
+def test_random_directories_are_patched_or_refused(tail):
+    data = b"MM\0*" + u32(">", 8) + tail
+    try:
+        assert exif.orientation(exif.upright(data)) == 1
+    except exif.ExifError:
+        assert len(tail) < 2 + 12 * max(1, int.from_bytes(tail[:2], "big"))
+
+
+def test_a_tiff_gives_what_describes_it_and_no_layout():
+    made, source = PIL.Image.Exif(), PIL.Image.Exif()
+    made[0x010F], made[ExifTags.IFD.Exif] = "maker", {33434: 0.01}
+    source.load(made.tobytes())
+    file = io.BytesIO()
+    PIL.Image.new("RGB", (4, 4)).save(file, "TIFF", exif=source)
+    with PIL.Image.open(file) as picture:
+        picture.load()
+        found = exif.of_tiff(picture)
+    assert found is not None
+    values, _ = tags(found.removeprefix(b"Exif\0\0"))
+    assert values[0x010F] == "maker"
+    assert values[ExifTags.IFD.Exif] == {33434: 0.01}
+    assert not {256, 257, 258, 273, 279} & set(values)
