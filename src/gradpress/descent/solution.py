@@ -17,6 +17,7 @@ class Stop(enum.Enum):
     STALLED = "J no longer fell by more than the tolerance."
     GRADIENT = "The gradient's norm fell below the tolerance."
     TIME_LIMIT = "The time was up."
+    CONVERGED = "The goal was met, or the planned steps were taken."
     CALLER = "The caller had seen enough."
     NONFINITE = "J or a parameter was no longer a finite number; the last finite best is kept."
 

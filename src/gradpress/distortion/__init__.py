@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradpress.distortion.mae import AbsoluteError
-from gradpress.distortion.mse import SquaredError
+from gradpress.distortion.mse import SquaredError, measured_squared_error, psnr
 
 Picture = NDArray[np.float32]
 
@@ -29,5 +29,8 @@ class Distortion(Protocol):
     def curvature(self, decoded: Picture) -> float:
         """Mean of ∂²D/∂sample², or of a quadratic that D stays below where D has a kink."""
 
+    def curvature_at(self, rms: float) -> float:
+        """The curvature to expect when errors are ``rms`` (root mean square) large."""
 
-__all__ = ["AbsoluteError", "Distortion", "Picture", "SquaredError"]
+
+__all__ = ["AbsoluteError", "Distortion", "Picture", "SquaredError", "measured_squared_error", "psnr"]

@@ -32,3 +32,7 @@ class AbsoluteError:
     def curvature(self, decoded: Picture) -> float:
         """1 / mean |error|: |e| ≤ e² / (2 a) + a / 2 with equality where |e| = a."""
         return decoded.size / max(self.value(decoded), decoded.size * 1e-3)
+
+    def curvature_at(self, rms: float) -> float:
+        """As :meth:`curvature`, for normally distributed errors: their mean is √(2/π) rms."""
+        return 1 / max(float(np.sqrt(2 / np.pi)) * rms, 1e-3)

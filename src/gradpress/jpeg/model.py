@@ -101,6 +101,21 @@ def pull_back(
     )
 
 
+def chroma_in_luma(
+    chroma: tuple[Blocks, Blocks], layout: Layout, workers: Workers = SERIAL
+) -> Blocks:
+    """Luma's rows of AᵀA times chroma coefficients: what Cb and Cr do along the direction of Y."""
+    cross = (RGB_FROM_YCC.T @ RGB_FROM_YCC)[0].astype(np.float32)
+    mixed = chroma[0] * cross[1] + chroma[1] * cross[2]
+    if is_full_size(layout, 1):
+        return mixed
+    size = (layout.height, layout.width)
+    plane = upsample(inverse_dct(mixed, 0.0, workers), layout.size(1), size, workers)
+    rows, columns = layout.blocks(0)
+    padding = ((0, 8 * rows - size[0]), (0, 8 * columns - size[1]))
+    return forward_dct(np.pad(plane, padding) if np.any(padding) else plane, 0.0, workers)
+
+
 def decode(symbols: Symbols, workers: Workers = SERIAL) -> NDArray[np.uint8]:
     """``(H, W, 3)`` or ``(H, W)`` uint8, the same bytes as libjpeg-turbo's default decoder."""
     layout = symbols.layout

@@ -16,7 +16,14 @@ from gradpress.distortion import Distortion
 from gradpress.jpeg import model, trellis
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.params import Layout, Levels, Steps, Symbols
-from gradpress.jpeg.rate import SymbolBits, count, ideal_bits, scan_order, total_bits
+from gradpress.jpeg.rate import (
+    NO_SYMBOLS,
+    SymbolBits,
+    count,
+    ideal_bits,
+    scan_order,
+    total_bits,
+)
 from gradpress.transform import Blocks, dequantise
 from gradpress.workers import SERIAL, Workers
 
@@ -25,9 +32,9 @@ COARSENESS = 0.27
 0.2…3 bpp (``notes/squared-error.md``); flat from 0.2 to 0.35, and per frequency nothing is gained."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Encoding:
-    """A point of the descent."""
+    """A point of the descent. Two encodings are equal when they are the same object."""
 
     symbols: Symbols
     prices: tuple[SymbolBits, ...]
@@ -72,13 +79,21 @@ class JpegObjective:
         return distortion, Slope(gradient, curvature)
 
     def prox(self, encoding: Encoding, slope: Slope, rate: float = 1.0) -> Encoding:
-        """The encoding that minimises the slope's quadratic (curvature / rate) plus λ·R.
+        """The encoding of least ⟨gradient, Δ⟩ + curvature / (2 rate) |A Δ|² + λ·R, A the decoder.
 
-        Exact for given prices; prices and bits are counted anew on the result.
+        Component by component, chroma first: luma's share is exact given chroma's.
         """
-        targets = self.targets(dequantised(encoding.symbols, self.workers), slope, rate)
-        curvature = slope.curvature / rate
-        return self.quantise(targets, encoding.symbols.steps, encoding.prices, encoding.lagrangian, curvature)
+        origin = dequantised(encoding.symbols, self.workers)
+        return quantise(
+            self.layout,
+            self.targets(origin, slope, rate),
+            encoding.symbols.steps,
+            encoding.prices,
+            encoding.lagrangian,
+            slope.curvature / rate,
+            origin=origin,
+            workers=self.workers,
+        )
 
     def targets(self, coefficients: Coefficients, slope: Slope, rate: float = 1.0) -> Coefficients:
         """Where a gradient step, scaled by the diagonal curvature, leads."""
@@ -88,29 +103,44 @@ class JpegObjective:
             for c, g, gain in zip(coefficients, slope.gradient, gains, strict=True)
         )
 
-    def quantise(
-        self,
-        targets: Coefficients,
-        steps: tuple[Steps, ...],
-        prices: tuple[SymbolBits, ...],
-        lagrangian: float,
-        curvature: float,
-    ) -> Encoding:
-        """The encoding nearest the targets in J, at these prices."""
-        gains = model.gain(self.layout)
-        levels, counts = [], []
-        for i, target in enumerate(targets):
-            order = scan_order(self.layout, i)
-            levels.append(
-                trellis.quantise(
-                    target, np.float32(curvature) * gains[i], steps[i].astype(np.float32), prices[i],
-                    lagrangian, order.ravel(), self.layout.own_blocks(i), self.workers,
-                )  # fmt: skip
+
+def quantise(
+    layout: Layout,
+    targets: Coefficients,
+    steps: tuple[Steps, ...],
+    prices: tuple[SymbolBits, ...],
+    lagrangian: float,
+    curvature: float,
+    *,
+    origin: Coefficients | None = None,
+    workers: Workers = SERIAL,
+) -> Encoding:
+    """argmin Σ ½ curvature · gain · (level · step - target)² + λ · bits, at these prices.
+
+    ``curvature`` is the distortion's by decoded sample. With ``origin``, the coefficients where
+    the targets' gradient was taken, luma's target follows chroma's move away from there. Prices
+    and bits are counted anew.
+    """
+    gains = model.gain(layout)
+    moved = list(targets)
+    levels: list[Levels] = [np.empty(0, np.int16)] * len(targets)
+    counts = [NO_SYMBOLS] * len(targets)
+    for i in reversed(range(len(targets))):
+        if i == 0 and len(targets) > 1 and origin is not None:
+            chroma = tuple(
+                dequantise(levels[c], steps[c].astype(np.float32), workers) - origin[c]
+                for c in (1, 2)
             )
-            counts.append(count(levels[i], order, self.workers))
-        new_prices = tuple(map(ideal_bits, counts))
-        bits = sum(map(total_bits, counts, new_prices))
-        return Encoding(Symbols(self.layout, steps, tuple(levels)), new_prices, bits, lagrangian)
+            moved[0] = targets[0] - model.chroma_in_luma(chroma, layout, workers) / gains[0]
+        order = scan_order(layout, i)
+        levels[i] = trellis.quantise(
+            moved[i], np.float32(curvature) * gains[i], steps[i].astype(np.float32), prices[i],
+            lagrangian, order.ravel(), layout.own_blocks(i), workers,
+        )  # fmt: skip
+        counts[i] = count(levels[i], order, workers)
+    new_prices = tuple(map(ideal_bits, counts))
+    bits = sum(map(total_bits, counts, new_prices))
+    return Encoding(Symbols(layout, steps, tuple(levels)), new_prices, bits, lagrangian)
 
 
 def envelope_steps(
@@ -140,14 +170,16 @@ def _least_squares_steps(target: Blocks, levels: Levels, steps: Steps, minimum_c
 
 
 def quadratic(targets: Coefficients, encoding: Encoding, curvature: float) -> float:
-    """Σ ½ curvature · gain · (level · step - target)²: D above the targets' own, to second order."""
-    gains = model.gain(encoding.symbols.layout)
-    total = 0.0
-    for target, coefficients, gain in zip(
-        targets, dequantised(encoding.symbols), gains, strict=True
-    ):
-        error = (coefficients - target).reshape(-1, 64)
-        total += float(np.einsum("bk,bk->k", error, error).astype(float) @ gain)
+    """½ curvature |A (levels · steps - targets)|², A the decoder: D above the targets' own."""
+    layout = encoding.symbols.layout
+    errors = tuple(c - t for c, t in zip(dequantised(encoding.symbols), targets, strict=True))
+    total = sum(
+        float(np.einsum("rck,rck->k", error, error).astype(float) @ gain)
+        for error, gain in zip(errors, model.gain(layout), strict=True)
+    )
+    if len(errors) > 1:
+        crossed = model.chroma_in_luma((errors[1], errors[2]), layout)
+        total += 2 * float(np.einsum("rck,rck->k", errors[0], crossed).astype(float).sum())
     return 0.5 * curvature * total
 
 

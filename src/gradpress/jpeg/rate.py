@@ -33,6 +33,9 @@ class SymbolCounts:
     """``(256,)`` by run × 16 + size."""
 
 
+NO_SYMBOLS = SymbolCounts(np.zeros(16, np.int64), np.zeros(256, np.int64))
+
+
 @dataclass(frozen=True)
 class SymbolBits:
     """What one component's symbols cost, in bits, the bits of the size included."""

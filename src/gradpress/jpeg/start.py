@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gradpress.distortion import SquaredError
 from gradpress.jpeg import model
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import (
@@ -20,24 +21,28 @@ from gradpress.jpeg.objective import (
     JpegObjective,
     envelope_steps,
     quadratic,
+    quantise,
     steps_for,
 )
 from gradpress.jpeg.params import Layout, Steps
 from gradpress.jpeg.rate import SymbolBits, typical_bits
+from gradpress.workers import SERIAL, Workers
 
-SAMPLE_BLOCKS = 8192
-"""Luma blocks that λ is searched on: half a megapixel, or the whole of a smaller picture's quarter."""
+SAMPLE_PIXELS = 1 << 19
+"""Pixels that λ is searched on, at most."""
+STRIPE_ROWS = 32
+"""Rows of a sampled stripe: whole MCUs in every layout."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """A picture in one layout, ready to be quantised."""
+    """A picture in one layout, ready to be quantised; D is squared error here."""
 
-    objective: JpegObjective
+    layout: Layout
     targets: Coefficients
     floor: float
     """D of the targets themselves: what no λ can go below."""
-    curvature: float
+    workers: Workers
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,9 @@ class Forecast:
     """What a λ is expected to give, scaled from the sampled rows to the whole picture."""
 
     lagrangian: float
+    """Of squared error."""
     distortion: float
+    """Squared error."""
     bits: float
     steps: tuple[Steps, ...]
     prices: tuple[SymbolBits, ...]
@@ -56,63 +63,80 @@ class Forecast:
         return self.distortion + self.lagrangian * self.bits
 
 
-def prepare(objective: JpegObjective, planes: model.Picture, refinements: int) -> Start:
-    """Fit unquantised coefficients to ``(C, H, W)`` planes by ``refinements`` gradient steps."""
-    targets = model.analyse(planes, objective.layout, objective.workers)
+def prepare(
+    planes: model.Picture, layout: Layout, refinements: int, workers: Workers = SERIAL
+) -> Start:
+    """Fit unquantised coefficients to ``(C, H, W)`` planes by ``refinements`` gradient steps.
+
+    Without subsampling there is nothing to fit: the transform of the planes is exact.
+    """
+    targets = model.analyse(planes, layout, workers)
+    if len(set(layout.factors)) == 1:
+        return Start(layout, targets, 0.0, workers)
+    objective = JpegObjective(layout, SquaredError(planes, workers), workers)
     distortion, slope = objective.slope(targets)
-    for _ in range(refinements if any(f != objective.layout.max_factors for f in objective.layout.factors) else 0):
+    for _ in range(refinements):
         candidate = objective.targets(targets, slope)
-        fitted, next_slope = objective.slope(candidate)
+        fitted, slope = objective.slope(candidate)
         if not fitted < distortion:
             break
-        targets, distortion, slope = candidate, fitted, next_slope
-    return Start(objective, targets, distortion, slope.curvature)
+        targets, distortion = candidate, fitted
+    return Start(layout, targets, distortion, workers)
 
 
 def sampled(start: Start) -> tuple[Start, float]:
-    """The start on evenly spaced rows of MCUs, and how many times larger the picture is."""
-    layout = start.objective.layout
-    rows, columns = layout.mcus
-    h, v = layout.max_factors
-    wanted = max(1, min(rows, max(rows // 4, 8), SAMPLE_BLOCKS // (h * v * columns)))
-    chosen = (np.arange(wanted) * rows + rows // 2) // wanted
-    if wanted == rows:
+    """The start on evenly spaced stripes of rows, and how many times larger the picture is.
+
+    The same rows in every layout. A quarter of the picture, but at least ``SAMPLE_PIXELS / 8``
+    and at most ``SAMPLE_PIXELS`` pixels.
+    """
+    layout = start.layout
+    stripes = layout.height // STRIPE_ROWS
+    pixels = min(max(layout.width * layout.height / 4, SAMPLE_PIXELS / 8), SAMPLE_PIXELS)
+    wanted = max(1, round(pixels / (STRIPE_ROWS * layout.width)))
+    if wanted >= stripes:
         return start, 1.0
-    part = Layout(layout.width, 8 * v * wanted, layout.factors)
-    targets = tuple(
-        np.ascontiguousarray(
-            t.reshape(rows, factor_v, *t.shape[1:])[chosen].reshape(-1, *t.shape[1:])
-        )
-        for t, (_, factor_v) in zip(start.targets, layout.factors, strict=True)
-    )
-    objective = JpegObjective(part, start.objective.distortion, start.objective.workers)
-    return Start(objective, targets, start.floor * wanted / rows, start.curvature), rows / wanted
+    chosen = (np.arange(wanted) * stripes + stripes // 2) // wanted
+    _, most = layout.max_factors
+    targets = []
+    for target, (_, down) in zip(start.targets, layout.factors, strict=True):
+        block_rows = STRIPE_ROWS // 8 * down // most
+        whole = target[: stripes * block_rows].reshape(stripes, block_rows, *target.shape[1:])
+        targets.append(whole[chosen].reshape(-1, *target.shape[1:]))
+    part = Layout(layout.width, STRIPE_ROWS * wanted, layout.factors)
+    scale = layout.height / part.height
+    return Start(part, tuple(targets), start.floor / scale, start.workers), scale
 
 
 class Forecaster:
-    """Forecasts for one start; remembers symbol prices from one λ to the next."""
+    """Forecasts from sampled rows of a start; remembers symbol prices from one λ to the next."""
 
     def __init__(self, start: Start) -> None:
         self._sample, self._scale = sampled(start)
         self._prices = (typical_bits(),) * len(start.targets)
 
-    def __call__(self, lagrangian: float, *, fit_steps: bool = False) -> Forecast:
-        """Quantise the sample at λ; with ``fit_steps``, descend on the steps too."""
-        sample, layout = self._sample, self._sample.objective.layout
-        steps = steps_for(lagrangian, sample.curvature, layout)
+    def __call__(self, lagrangian: float) -> Forecast:
+        """Quantise the sample at λ, descend on the steps, and quantise again."""
+        steps = steps_for(lagrangian, 2.0, self._sample.layout)
         encoding = self._quantise(steps, lagrangian)
-        if fit_steps:
-            encoding = self._quantise(envelope_steps(sample.targets, encoding), lagrangian)
-        distortion = sample.floor + quadratic(sample.targets, encoding, sample.curvature)
-        scale = self._scale
+        encoding = self._quantise(envelope_steps(self._sample.targets, encoding), lagrangian)
+        distortion = self._sample.floor + quadratic(self._sample.targets, encoding, 2.0)
+        scale, symbols = self._scale, encoding.symbols
         return Forecast(
-            lagrangian, scale * distortion, scale * encoding.bits, encoding.symbols.steps, encoding.prices
+            lagrangian, scale * distortion, scale * encoding.bits, symbols.steps, encoding.prices
         )
 
     def _quantise(self, steps: tuple[Steps, ...], lagrangian: float) -> Encoding:
         sample = self._sample
-        encoding = sample.objective.quantise(
-            sample.targets, steps, self._prices, lagrangian, sample.curvature
+        encoding = quantise(
+            sample.layout,
+            sample.targets,
+            steps,
+            self._prices,
+            lagrangian,
+            2.0,
+            origin=sample.targets,
+            workers=sample.workers,
         )
         self._prices = encoding.prices
         return encoding
@@ -123,24 +147,28 @@ def find_lagrangian(
     excess: Callable[[Forecast], float],
     guess: float,
     bounds: tuple[float, float],
+    *,
     tolerance: float,
     evaluations: int = 6,
-) -> tuple[float, float]:
-    """λ at which ``excess`` (falling in log λ) is nearly 0, and its slope there by log λ.
+) -> Forecast:
+    """The forecast at the λ where ``excess`` (falling in log λ) is nearly 0.
 
-    A secant search in log λ, held within ``bounds``.
+    A secant search in log λ, held within ``bounds``; the nearest of those tried comes back.
     """
     low, high = np.log(bounds)
     x = float(np.clip(np.log(guess), low, high))
-    y = excess(forecast(float(np.exp(x))))
-    slope = 0.0
-    for _ in range(evaluations):
-        step = y / -slope if slope < 0 else (0.7 if y > 0 else -0.7)
-        next_x = float(np.clip(x + np.clip(step, -2, 2), low, high))
-        if abs(y) <= tolerance and slope < 0 or abs(next_x - x) < 1e-6:
+    best = here = forecast(float(np.exp(x)))
+    y = least = excess(here)
+    slope = -2.0
+    for _ in range(evaluations - 1):
+        next_x = float(np.clip(x + np.clip(y / -slope, -2, 2), low, high))
+        if abs(y) <= tolerance or next_x == x:
             break
-        next_y = excess(forecast(float(np.exp(next_x))))
-        secant = (next_y - y) / (next_x - x)
-        slope = secant if secant < 0 else slope
+        here = forecast(float(np.exp(next_x)))
+        next_y = excess(here)
+        seen = (next_y - y) / (next_x - x)
+        slope = min(max(seen, 3 * slope), slope / 3)
         x, y = next_x, next_y
-    return float(np.exp(x)), slope
+        if abs(y) < abs(least):
+            best, least = here, y
+    return best

@@ -172,3 +172,21 @@ static double absolute_error(const float* decoded, const float* reference, long 
     for (int j = 0; j < 16; j++) sum += lanes[j];
     return sum;
 }
+
+// Of interleaved 8-bit samples against one float plane; the same lanes as above.
+static double squared_error_bytes(const uint8_t* decoded, long step, const float* reference, long n) {
+    double lanes[16] = {0};
+    long i = 0;
+    for (; i + 16 <= n; i += 16)
+        for (int j = 0; j < 16; j++) {
+            const float d = (float)decoded[(i + j) * step] - reference[i + j];
+            lanes[j] += (double)(d * d);
+        }
+    for (; i < n; i++) {
+        const float d = (float)decoded[i * step] - reference[i];
+        lanes[0] += (double)(d * d);
+    }
+    double sum = 0;
+    for (int j = 0; j < 16; j++) sum += lanes[j];
+    return sum;
+}

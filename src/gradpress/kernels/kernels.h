@@ -51,6 +51,9 @@ struct Numeric {
     double (*squared_error)(const float* decoded, const float* reference, long n, float* gradient);
     double (*absolute_error)(const float* decoded, const float* reference, long n, float* gradient);
 
+    // Sum of squares over n samples that lie `step` bytes apart, against a plane.
+    double (*squared_error_bytes)(const uint8_t* decoded, long step, const float* reference, long n);
+
     // Levels of the AC coefficients first..last of each block that minimise
     //   sum ½ curvature (level step - target)² + lagrangian bits(level)
     // exactly, given bits[run * 16 + size] (size bits included; run 15, size 0 is ZRL; 0, 0 is the

@@ -155,6 +155,21 @@ double error(In<float, 1> decoded, In<float, 1> reference, nb::object gradient) 
     return (numeric().*KERNEL)(decoded.data(), reference.data(), (long)decoded.size(), out);
 }
 
+double squared_error_bytes(In<uint8_t, 3> decoded, In<float, 3> reference, long begin, long end) {
+    const long height = (long)decoded.shape(0), width = (long)decoded.shape(1);
+    const long channels = (long)decoded.shape(2);
+    require((long)reference.shape(0) == channels && (long)reference.shape(1) == height &&
+                (long)reference.shape(2) == width,
+            "decoded must be (height, width, channels), reference (channels, height, width)");
+    require(0 <= begin && begin <= end && end <= height, "rows out of range");
+    double sum = 0;
+    for (long c = 0; c < channels; c++)
+        sum += numeric().squared_error_bytes(decoded.data() + begin * width * channels + c, channels,
+                                             reference.data() + (c * height + begin) * width,
+                                             (end - begin) * width);
+    return sum;
+}
+
 double trellis_ac(In<float, 3> target, In<float, 1> curvature, In<float, 1> steps, In<float, 1> bits,
                   float empty_bits, float lagrangian, long first, long last, Out<int16_t, 3> levels) {
     require_blocks(target), require_64(curvature), require_64(steps);
@@ -205,6 +220,8 @@ NB_MODULE(_kernels, m) {
           "gradient"_a.none());
     m.def("absolute_error", &error<&Numeric::absolute_error>, "decoded"_a, "reference"_a,
           "gradient"_a.none());
+    m.def("squared_error_bytes", &squared_error_bytes, "decoded"_a, "reference"_a, "begin"_a, "end"_a,
+          Free());
     m.def("trellis_ac", &trellis_ac, "target"_a, "curvature"_a, "steps"_a, "bits"_a, "empty_bits"_a,
           "lagrangian"_a, "first"_a, "last"_a, "levels"_a, Free());
     m.def("viterbi_dc", &dc, "target"_a, "curvature"_a, "step"_a, "bits"_a, "lagrangian"_a, "order"_a,

@@ -29,6 +29,7 @@ const Numeric GRADPRESS_JOIN(GRADPRESS_ISA, _kernels) = {
     GRADPRESS_ISA::ycc_to_rgb_exact,
     GRADPRESS_ISA::squared_error,
     GRADPRESS_ISA::absolute_error,
+    GRADPRESS_ISA::squared_error_bytes,
     GRADPRESS_ISA::trellis_ac,
 };
 

@@ -1,0 +1,338 @@
+"""The story: read, plan, prepare, descend, write, check."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from typing import TypedDict, TypeVar, Unpack
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.JpegImagePlugin import JpegImageFile
+
+from gradpress.descent import Recorder, Step, Stop
+from gradpress.distortion import (
+    AbsoluteError,
+    Distortion,
+    Picture,
+    SquaredError,
+    measured_squared_error,
+    psnr,
+)
+from gradpress.effort import Effort, effort_of
+from gradpress.errors import GradpressError, UsageError
+from gradpress.goal import Goal, SizeRequest, TargetPsnr, TargetSize, goal_from_options
+from gradpress.image import DEFAULT_MAX_PIXELS, Image, Source, read_image
+from gradpress.jpeg import model
+from gradpress.jpeg.objective import Encoding, JpegObjective
+from gradpress.jpeg.params import FACTORS, Layout, Symbols
+from gradpress.jpeg.start import prepare
+from gradpress.jpeg.writer import Metadata, Written, write
+from gradpress.result import Result, Status
+from gradpress.search import Measured, Pursuit, descend, plan
+from gradpress.workers import Workers
+
+T = TypeVar("T")
+
+LOSSES = {"mse": SquaredError, "mae": AbsoluteError}
+PROGRESSIVE = {"auto": None, "on": True, "off": False}
+MAX_THREADS = 256
+HEADER_BYTES = 600
+"""About what a file holds beside its entropy-coded data and metadata."""
+TOLERANCE = 1
+"""Levels by which Pillow's decoder may differ from the model: other builds round elsewhere."""
+
+
+class Options(TypedDict, total=False):
+    """What :func:`compress` and :func:`steps` take, named as on the command line."""
+
+    target_psnr: float | None
+    """dB at least, measured on the file."""
+    target_size: str | int | None
+    """Bytes at most: ``120000``, ``"120KB"``, ``"0.5bpp"``, ``"30%"`` of the input file."""
+    lagrangian: float | None
+    """λ, in units of the loss per bit."""
+    loss: str
+    """``mse`` (default) or ``mae``."""
+    chroma_subsampling: str
+    """``auto`` (default), ``444``, ``422`` or ``420``."""
+    progressive: str
+    """``auto`` (default: whichever is smaller), ``on`` or ``off``."""
+    effort: int
+    """1 (fast) to 9 (thorough); 5 by default."""
+    threads: int
+    """Threads that share the work (default 1); the file is the same for any number."""
+    seed: int
+    """Of whatever is random; nothing is at present, and equal options give equal bytes."""
+    background: str
+    """What transparency is laid on: a colour as CSS names it, white by default."""
+    max_pixels: int
+    """Larger pictures are refused before they are decoded."""
+    name: str | None
+    """What messages call the picture."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A step of a compression under way."""
+
+    step: Step[Encoding] | None
+    """None when the input was passed through and nothing was descended on."""
+    measured: Measured | None
+    finish: Callable[[], Result]
+
+    @property
+    def best(self) -> Result:
+        """The best result so far, written and checked: a valid JPEG file."""
+        return self.finish()
+
+
+def compress(source: Source, **options: Unpack[Options]) -> Result:
+    """The smallest JPEG of at least the quality asked for, or the best of at most the size.
+
+    ``source`` is a path, bytes, a binary file, a Pillow image or a uint8 array ``(H, W[, 3])``.
+    Raises a :class:`~gradpress.errors.GradpressError` that says what is wrong.
+    """
+    for snapshot in steps(source, **options):
+        pass
+    return snapshot.best
+
+
+def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
+    """The same by steps: each gives the measured best so far, and stopping early is fine."""
+    job = _Job.of(source, options)
+    if isinstance(job.goal, TargetSize) and _fits(job.image, job.goal):
+        passed = job.passed_through("the input already fits into the size asked for")
+        yield Snapshot(None, None, lambda: passed)
+        return
+    distortion, planes = job.distortion, job.planes
+    with Workers(job.threads) as workers:
+        starts = (
+            prepare(planes, layout, job.effort.refinements, workers) for layout in job.layouts
+        )
+        overhead = HEADER_BYTES + _metadata_bytes(job.metadata)
+        chosen = plan(starts, job.goal, distortion, planes.size, overhead)
+        objective = JpegObjective(chosen.start.layout, distortion, workers)
+        pursuit = Pursuit(job.goal, planes, distortion, job.file_bytes)
+        recorder: Recorder[Encoding] = Recorder()
+        for step, measured in descend(chosen, objective, pursuit, job.effort.sweeps):
+            recorder.add(step)
+            yield Snapshot(step, measured, lambda: job.finish(recorder))
+
+
+@dataclass(frozen=True)
+class _Clock:
+    wall: float
+    cpu: float
+
+    @classmethod
+    def start(cls) -> _Clock:
+        return cls(time.perf_counter(), time.process_time())
+
+    def elapsed(self) -> tuple[float, float]:
+        """Wall and CPU seconds."""
+        return time.perf_counter() - self.wall, time.process_time() - self.cpu
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One picture with the options that were checked for it."""
+
+    image: Image
+    goal: Goal
+    planes: Picture
+    """What is encoded: one plane where all three are equal."""
+    distortion: Distortion
+    layouts: tuple[Layout, ...]
+    progressive: bool | None
+    effort: Effort
+    threads: int
+    clock: _Clock
+
+    @classmethod
+    def of(cls, source: Source, options: Options) -> _Job:
+        clock = _Clock.start()
+        unknown = set(options) - set(_DEFAULTS)
+        if unknown:
+            raise TypeError(f"unknown option {min(unknown)!r}; known are {', '.join(_DEFAULTS)}")
+        chosen: Options = {**_DEFAULTS, **options}
+        effort = effort_of(chosen["effort"])
+        loss = _one_of("loss", chosen["loss"], LOSSES)
+        progressive = _one_of("progressive", chosen["progressive"], PROGRESSIVE)
+        layouts = _one_of(
+            "chroma_subsampling", chosen["chroma_subsampling"], _layouts(effort)
+        )
+        if not 1 <= chosen["threads"] <= MAX_THREADS:
+            raise UsageError(f"threads {chosen['threads']} is out of range 1…{MAX_THREADS}")
+        request = goal_from_options(
+            chosen["target_psnr"], chosen["target_size"], chosen["lagrangian"]
+        )
+        image = read_image(
+            source,
+            background=chosen["background"],
+            max_pixels=chosen["max_pixels"],
+            name=chosen["name"],
+        )
+        goal = (
+            request.resolve(pixels=image.width * image.height, file_bytes=image.file_bytes)
+            if isinstance(request, SizeRequest)
+            else request
+        )
+        planes = image.planes[:1] if _is_grey(image.planes) else image.planes
+        return cls(
+            image=image,
+            goal=goal,
+            planes=planes,
+            distortion=loss(planes),
+            layouts=tuple(
+                Layout(image.width, image.height, FACTORS[name])
+                for name in (layouts if len(planes) > 1 else ("grey",))
+            ),
+            progressive=progressive,
+            effort=effort,
+            threads=chosen["threads"],
+            clock=clock,
+        )
+
+    @property
+    def metadata(self) -> Metadata:
+        return Metadata(self.image.icc, self.image.exif, self.image.density)
+
+    def write(self, symbols: Symbols) -> Written:
+        return write(symbols, self.metadata, progressive=self.progressive)
+
+    def file_bytes(self, encoding: Encoding) -> float:
+        """Of the whole file: exact where the goal is a size, else estimated."""
+        if isinstance(self.goal, TargetSize):
+            return float(len(self.write(encoding.symbols).data))
+        return encoding.bits / 8 + HEADER_BYTES + _metadata_bytes(self.metadata)
+
+    def finish(self, recorder: Recorder[Encoding]) -> Result:
+        """Write the best encoding, have Pillow decode it, and compare that with the model."""
+        solution = recorder.solution(Stop.CONVERGED)
+        symbols = solution.params.symbols
+        written = self.write(symbols)
+        shown = _checked(written.data, symbols)
+        quality = psnr(measured_squared_error(shown, self.planes), self.planes.size)
+        original = self.image.jpeg
+        if original is not None and len(written.data) >= len(original):
+            return self.passed_through("the input is already smaller than what the goal needs")
+        status, reason = self._verdict(quality, len(written.data))
+        names = {factors: name for name, factors in FACTORS.items()}
+        seconds, cpu_seconds = self.clock.elapsed()
+        return Result(
+            data=written.data,
+            status=status,
+            reason=reason,
+            goal=self.goal,
+            width=self.image.width,
+            height=self.image.height,
+            bytes_before=self.image.file_bytes,
+            metrics={"psnr": quality},
+            subsampling=names[symbols.layout.factors],
+            progressive=written.progressive,
+            notices=self.image.notices,
+            solution=solution,
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+        )
+
+    def _verdict(self, quality: float, size: int) -> tuple[Status, str]:
+        match self.goal:
+            case TargetPsnr(decibels) if quality < decibels:
+                return Status.UNREACHABLE, (
+                    f"{quality:.2f} dB is the most that a JPEG of this picture reaches; "
+                    f"{decibels:g} dB were asked for"
+                )
+            case TargetSize(limit) if size > limit:
+                return Status.UNREACHABLE, (
+                    f"{size} bytes are the least that a JPEG of this picture takes; "
+                    f"{limit} were asked for"
+                )
+        return Status.COMPRESSED, "the goal was reached"
+
+    def passed_through(self, reason: str) -> Result:
+        """The input as it is."""
+        original = self.image.jpeg
+        assert original is not None
+        seconds, cpu_seconds = self.clock.elapsed()
+        with JpegImageFile(BytesIO(original)) as picture:
+            progressive = bool(picture.info.get("progressive"))
+        return Result(
+            data=original,
+            status=Status.PASSED_THROUGH,
+            reason=reason,
+            goal=self.goal,
+            width=self.image.width,
+            height=self.image.height,
+            bytes_before=len(original),
+            metrics={"psnr": psnr(0.0, 1)},
+            subsampling="unchanged",
+            progressive=progressive,
+            notices=(),
+            solution=None,
+            seconds=seconds,
+            cpu_seconds=cpu_seconds,
+        )
+
+
+_DEFAULTS: Options = {
+    "target_psnr": None,
+    "target_size": None,
+    "lagrangian": None,
+    "loss": "mse",
+    "chroma_subsampling": "auto",
+    "progressive": "auto",
+    "effort": 5,
+    "threads": 1,
+    "seed": 0,
+    "background": "white",
+    "max_pixels": DEFAULT_MAX_PIXELS,
+    "name": None,
+}
+
+
+def _one_of(option: str, value: str, choices: Mapping[str, T]) -> T:
+    if value not in choices:
+        raise UsageError(f"{option} {value!r} is not known; choose from {', '.join(choices)}")
+    return choices[value]
+
+
+def _layouts(effort: Effort) -> dict[str, tuple[str, ...]]:
+    return {"auto": effort.subsamplings, "444": ("444",), "422": ("422",), "420": ("420",)}
+
+
+def _is_grey(planes: Picture) -> bool:
+    return len(planes) == 1 or bool(
+        np.array_equal(planes[0], planes[1]) and np.array_equal(planes[0], planes[2])
+    )
+
+
+def _fits(image: Image, goal: TargetSize) -> bool:
+    return image.jpeg is not None and len(image.jpeg) <= goal.bytes
+
+
+def _metadata_bytes(metadata: Metadata) -> int:
+    return len(metadata.icc or b"") + len(metadata.exif or b"")
+
+
+def _checked(data: bytes, symbols: Symbols) -> NDArray[np.uint8]:
+    """The file's pixels as Pillow decodes them, after comparing them with the model's."""
+    with JpegImageFile(BytesIO(data)) as picture:
+        shown = np.asarray(picture)
+    expected = model.decode(symbols)
+    if shown.shape != expected.shape or not _close(shown, expected):
+        raise GradpressError(
+            "the file just written does not decode to the picture that was computed; "
+            "nothing was kept, please report this with the picture"
+        )
+    return shown
+
+
+def _close(shown: NDArray[np.uint8], expected: NDArray[np.uint8]) -> bool:
+    if np.array_equal(shown, expected):
+        return True
+    difference = np.abs(shown.astype(np.int16) - expected)
+    return int(difference.max()) <= TOLERANCE
