@@ -77,19 +77,18 @@ class SizeRequest:
     """``bytes``, ``bpp`` or ``%``."""
 
     def resolve(self, *, pixels: int, file_bytes: int | None) -> TargetSize:
-        """The size in whole bytes for a picture of so many pixels from a file of so many bytes."""
-        match self.unit:
-            case "bpp":
-                limit = self.amount * pixels / 8
-            case "%" if file_bytes is None:
-                raise UsageError(
-                    f"target size {float(self.amount):g}% needs an input file to be a part of; "
-                    "give bytes or bpp"
-                )
-            case "%":
-                limit = self.amount * file_bytes / 100
-            case _:
-                limit = self.amount
+        """Count whole bytes for a picture of so many pixels from a file of so many bytes."""
+        if self.unit == "bpp":
+            limit = self.amount * pixels / 8
+        elif self.unit == "bytes":
+            limit = self.amount
+        elif file_bytes is not None:
+            limit = self.amount * file_bytes / 100
+        else:
+            raise UsageError(
+                f"target size {float(self.amount):g}% needs an input file to be a part of; "
+                "give bytes or bpp"
+            )
         return TargetSize(max(1, math.floor(limit)))
 
 
@@ -102,11 +101,11 @@ def parse_size(text: str | int) -> SizeRequest:
             "1.5MB, 0.5bpp or 30%"
         )
     amount, unit = Fraction(match[1]), match[2].lower()
-    request = SizeRequest(amount * _BYTES.get(unit, 1), unit if unit not in _BYTES else "bytes")
-    least = 1 if request.unit == "bytes" else 0
-    if request.amount < least or request.amount == 0:
+    if unit in _BYTES:
+        amount, unit = amount * _BYTES[unit], "bytes"
+    if amount == 0 or (unit == "bytes" and amount < 1):
         raise UsageError(f"target size {str(text)!r} is out of range; give at least 1 byte")
-    return request
+    return SizeRequest(amount, unit)
 
 
 def parse_target(text: str) -> TargetPsnr:
@@ -120,7 +119,7 @@ def parse_target(text: str) -> TargetPsnr:
 def goal_from_options(
     target_psnr: float | None, target_size: str | int | None, lagrangian: float | None
 ) -> Goal | SizeRequest:
-    """The one goal that was given, or the default."""
+    """Take the one goal that was given, or the default."""
     given = [option for option in (target_psnr, target_size, lagrangian) if option is not None]
     if len(given) > 1:
         raise UsageError("give one goal only: a target PSNR, a target size or a Lagrangian")
