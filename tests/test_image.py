@@ -194,7 +194,7 @@ def test_alpha_that_hides_nothing_is_not_mentioned():
 
 def test_grey_on_a_colour_becomes_colour():
     pixels = noise(5, 5, 2)
-    image = read_image(saved(PIL.Image.fromarray(pixels, "LA"), "PNG"), background="red")
+    image = read_image(saved(PIL.Image.fromarray(pixels), "PNG"), background="red")
     close(image, laid(pixels[..., :1], pixels[..., 1], [255, 0, 0]))
 
 
@@ -428,6 +428,12 @@ def test_unreadable_paths_are_named(tmp_path):
         read_image(b"neither this nor that", name="from a pipe")
     with pytest.raises(UnsupportedImage):
         read_image("a\0b")
+
+
+@pytest.mark.parametrize("source", [None, 3, io.StringIO("text")])
+def test_other_kinds_of_source_are_refused(source):
+    with pytest.raises(UsageError):
+        read_image(source)
 
 
 def test_sizes_are_checked_before_decoding(tmp_path):

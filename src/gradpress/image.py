@@ -8,6 +8,7 @@ background in that same encoding.
 from __future__ import annotations
 
 import io
+import os
 import re
 import stat
 import threading
@@ -17,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 import numpy as np
 import PIL.Image
@@ -159,12 +160,19 @@ def _bytes_of(source: str | Path | bytes | BinaryIO, reading: _Reading) -> bytes
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     try:
-        if isinstance(source, str | Path):
-            return _path_bytes(Path(source), reading)
-        return source.read()
+        data = _path_bytes(Path(source), reading) if _is_path(source) else source.read()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UnsupportedImage(f"{reading.name}: cannot be opened ({reason})") from error
+    except AttributeError as error:
+        raise UsageError(f"a {type(source).__name__} is not a picture") from error
+    if not isinstance(data, bytes):
+        raise UsageError(f"{reading.name}: gives no bytes; open it in binary mode")
+    return data
+
+
+def _is_path(source: str | Path | BinaryIO) -> TypeGuard[str | Path]:
+    return isinstance(source, str | os.PathLike)
 
 
 def _path_bytes(path: Path, reading: _Reading) -> bytes:
