@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO, TypeGuard
+from typing import Any, BinaryIO
 
 import numpy as np
 import PIL.Image
@@ -160,7 +160,10 @@ def _bytes_of(source: str | Path | bytes | BinaryIO, reading: _Reading) -> bytes
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     try:
-        data = _path_bytes(Path(source), reading) if _is_path(source) else source.read()
+        if isinstance(source, str | os.PathLike):
+            data = _path_bytes(Path(source), reading)
+        else:
+            data = source.read()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UnsupportedImage(f"{reading.name}: cannot be opened ({reason})") from error
@@ -169,10 +172,6 @@ def _bytes_of(source: str | Path | bytes | BinaryIO, reading: _Reading) -> bytes
     if not isinstance(data, bytes):
         raise UsageError(f"{reading.name}: gives no bytes; open it in binary mode")
     return data
-
-
-def _is_path(source: str | Path | BinaryIO) -> TypeGuard[str | Path]:
-    return isinstance(source, str | os.PathLike)
 
 
 def _path_bytes(path: Path, reading: _Reading) -> bytes:
