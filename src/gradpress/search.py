@@ -125,14 +125,12 @@ class Sensitivity:
     """When the steps move with √λ."""
     priced: float
     """When they stay and only the choice of levels changes."""
-    coarse: float
-    """Excess beyond which the steps had better move too."""
 
 
 SENSITIVITIES: dict[type[Goal], Sensitivity] = {
-    TargetPsnr: Sensitivity(-2.2, -0.75, 0.25),
-    TargetSize: Sensitivity(-0.5, -0.15, 0.04),
-    Lagrangian: Sensitivity(-1.0, -1.0, math.inf),
+    TargetPsnr: Sensitivity(-2.2, -0.75),
+    TargetSize: Sensitivity(-0.5, -0.15),
+    Lagrangian: Sensitivity(-1.0, -1.0),
 }
 
 
@@ -188,7 +186,9 @@ class DualAscent:
             aim = Aim(origin, objective.targets(origin, slope), slope.curvature)
         here, excess = math.log(encoding.lagrangian), self.excess(encoding)
         stuck = landing and state.priced and excess / state.excess > 0.7
-        priced = abs(excess) <= self.sensitivity.coarse and not stuck
+        one_step = 2 * math.log1p(1 / float(encoding.symbols.steps[0][0]))
+        near = abs(excess) <= 0.6 * one_step * -self.sensitivity.scaled
+        priced = near and not stuck
         answer = self.sensitivity.priced if priced else self.sensitivity.scaled
         if landing and priced and state.priced:
             answer = self._seen(here - state.log_lagrangian, excess - state.excess)
@@ -215,18 +215,17 @@ class DualAscent:
 
 
 def scaled_steps(steps: tuple[Steps, ...], move: float) -> tuple[Steps, ...]:
-    """Steps that follow a change of log λ: they go with √λ, by one at least."""
-    factor, least = math.exp(move / 2), (move > 0) - (move < 0)
-    return tuple(
-        np.clip(
-            np.where(
-                least * (np.rint(s * factor) - s) >= 1, np.rint(s * factor), s.astype(float) + least
-            ),
-            1,
-            255,
-        ).astype(np.uint8)
-        for s in steps
-    )
+    """Steps that follow a change of log λ, going with √λ.
+
+    Rounding goes up or down by a fixed pattern over frequencies, so that in the mean even a
+    change by less than one is made.
+    """
+    factor = math.exp(move / 2)
+    return tuple(np.clip(np.floor(s * factor + _DITHER), 1, 255).astype(np.uint8) for s in steps)
+
+
+_DITHER = np.arange(64) * ((5**0.5 - 1) / 2) % 1
+"""Rounding thresholds by frequency: the golden ratio's multiples, evenly spread."""
 
 
 @dataclass(frozen=True)
