@@ -249,22 +249,25 @@ def plan(
         return _forecast_excess(forecast, goal, distortion, samples, overhead_bytes)
 
     def search(forecaster: Forecaster, guess: float) -> Forecast:
-        return find_lagrangian(forecaster, excess, guess, LAGRANGIANS, tolerance=0.01)
+        return find_lagrangian(forecaster, excess, guess, LAGRANGIANS, tolerance=0.02)
 
-    remaining = iter(starts)
     guess = COARSENESS * 12.0**2
     if isinstance(goal, TargetPsnr):
         guess *= 255**2 * 10 ** (-goal.decibels / 10) / 12
+    remaining = iter(starts)
     best = next(remaining)
     forecaster = Forecaster(best)
     forecast = search(forecaster, guess)
     for rival in remaining:
         challenger = Forecaster(rival)
+        challenger(forecast.lagrangian)  # the first one only learns prices
         challenge = challenger(forecast.lagrangian)
         if challenge.objective < forecast.objective:
-            best = rival
+            best, forecaster = rival, challenger
             forecast = search(challenger, forecast.lagrangian)
-    return Plan(best, forecast)
+        elif challenge.objective > (1 + HOPELESS) * forecast.objective:
+            break
+    return Plan(best, forecaster.refined(forecast))
 
 
 def _forecast_excess(

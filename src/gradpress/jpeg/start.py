@@ -116,15 +116,20 @@ class Forecaster:
         self._prices = (typical_bits(),) * len(start.targets)
 
     def __call__(self, lagrangian: float) -> Forecast:
-        """Quantise the sample at λ, descend on the steps, and quantise again."""
-        steps = steps_for(lagrangian, 2.0, self._sample.layout)
+        """Quantise the sample at λ with the steps that suit it."""
+        return self._forecast(steps_for(lagrangian, 2.0, self._sample.layout), lagrangian)
+
+    def refined(self, forecast: Forecast) -> Forecast:
+        """The forecast after a descent on the steps."""
+        encoding = self._quantise(forecast.steps, forecast.lagrangian)
+        steps = envelope_steps(self._sample.targets, encoding)
+        return self._forecast(steps, forecast.lagrangian)
+
+    def _forecast(self, steps: tuple[Steps, ...], lagrangian: float) -> Forecast:
         encoding = self._quantise(steps, lagrangian)
-        encoding = self._quantise(envelope_steps(self._sample.targets, encoding), lagrangian)
         distortion = self._sample.floor + quadratic(self._sample.targets, encoding, 2.0)
-        scale, symbols = self._scale, encoding.symbols
-        return Forecast(
-            lagrangian, scale * distortion, scale * encoding.bits, symbols.steps, encoding.prices
-        )
+        scale, prices = self._scale, encoding.prices
+        return Forecast(lagrangian, scale * distortion, scale * encoding.bits, steps, prices)
 
     def _quantise(self, steps: tuple[Steps, ...], lagrangian: float) -> Encoding:
         sample = self._sample

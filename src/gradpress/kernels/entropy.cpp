@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <vector>
 
@@ -361,6 +362,11 @@ void count_ac(In<int16_t, 3> levels, Out<int64_t, 1> counts) {
         for (int k = 1; k < 64; k++) {
             if (level[k] == 0) {
                 run++;
+                if (k % 4 == 3)  // four zeros at a time
+                    for (uint64_t four = 0; k + 4 < 64; k += 4, run += 4) {
+                        std::memcpy(&four, level + k + 1, sizeof four);
+                        if (four) break;
+                    }
                 continue;
             }
             for (; run > 15; run -= 16) counts.data()[0xf0]++;

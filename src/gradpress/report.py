@@ -1,0 +1,225 @@
+"""What is said about the pictures: a line for each, more on request, and the JSON document.
+
+Pure functions of records; who calls them decides where the text goes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gradpress.goal import Goal, Lagrangian, TargetPsnr, TargetSize
+
+if TYPE_CHECKING:
+    from gradpress.result import Result
+
+SCHEMA = 1
+"""Of the JSON document; it changes when a key changes its meaning or goes."""
+
+COMPRESSED, PASSED_THROUGH, UNREACHABLE = "compressed", "passed-through", "goal-unreachable"
+FAILED = "failed"
+
+_KEYS = (
+    "input",
+    "output",
+    "status",
+    "reason",
+    "bytes_before",
+    "bytes_after",
+    "width",
+    "height",
+    "metrics",
+    "goal",
+    "subsampling",
+    "progressive",
+    "steps",
+    "seconds",
+    "cpu_seconds",
+    "peak_rss_bytes",
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """How one picture fared; None stands for what is not known."""
+
+    input: str
+    output: str | None
+    """None if nothing was written."""
+    status: str
+    """``compressed``, ``passed-through``, ``goal-unreachable`` or ``failed``."""
+    reason: str
+    """One sentence."""
+    bytes_before: int | None = None
+    """Of the input file."""
+    bytes_after: int | None = None
+    """Of the whole output file."""
+    width: int | None = None
+    """Pixels, upright."""
+    height: int | None = None
+    metrics: Mapping[str, float] | None = None
+    """Measured on the written file; ``psnr`` in dB."""
+    goal: Goal | None = None
+    subsampling: str | None = None
+    progressive: bool | None = None
+    steps: int | None = None
+    seconds: float | None = None
+    """Wall time."""
+    cpu_seconds: float | None = None
+    peak_rss_bytes: int | None = None
+    """Of the process since it started."""
+    notices: tuple[str, ...] = ()
+    stop: str = ""
+    """Why the descent ended: a sentence."""
+
+
+def finished(source: str, output: str, result: Result, peak_rss_bytes: int | None) -> Record:
+    """Record a result that was written to ``output``."""
+    solution = result.solution
+    return Record(
+        input=source,
+        output=output,
+        status=result.status.value,
+        reason=result.reason,
+        bytes_before=result.bytes_before,
+        bytes_after=result.bytes_after,
+        width=result.width,
+        height=result.height,
+        metrics=result.metrics,
+        goal=result.goal,
+        subsampling=result.subsampling,
+        progressive=result.progressive,
+        steps=solution.steps if solution else 0,
+        seconds=result.seconds,
+        cpu_seconds=result.cpu_seconds,
+        peak_rss_bytes=peak_rss_bytes,
+        notices=result.notices,
+        stop=solution.stop.value if solution else "",
+    )
+
+
+def failed(source: str, reason: str) -> Record:
+    """Record that nothing was written, and why; the name is not said twice."""
+    return Record(source, None, FAILED, reason.removeprefix(f"{source}: "))
+
+
+def document(records: Sequence[Record], version: str) -> str:
+    """Write the JSON document: ASCII, without numbers that JSON lacks."""
+    whole = {"schema": SCHEMA, "version": version, "files": [fields(record) for record in records]}
+    return json.dumps(whole, indent=2, allow_nan=False)
+
+
+def fields(record: Record) -> dict[str, Any]:
+    """Pick what the JSON document says of a picture."""
+    values = {key: getattr(record, key) for key in _KEYS}
+    metrics = record.metrics or {}
+    return values | {
+        "metrics": {name: _finite(value) for name, value in metrics.items()},
+        "goal": goal_fields(record.goal),
+        "seconds": _rounded(record.seconds),
+        "cpu_seconds": _rounded(record.cpu_seconds),
+    }
+
+
+def goal_fields(goal: Goal | None) -> dict[str, float] | None:
+    """Name a goal as the options do."""
+    match goal:
+        case TargetPsnr(decibels):
+            return {"target_psnr": decibels}
+        case TargetSize(limit):
+            return {"target_size": limit}
+        case Lagrangian(value):
+            return {"lagrangian": value}
+        case None:
+            return None
+
+
+def line(record: Record) -> str:
+    """Say in one line how a picture fared."""
+    if record.status == FAILED:
+        return f"gradpress: {printable(record.input)}: {printable(record.reason)}"
+    names = f"{printable(record.input)} → {printable(record.output or '')}"
+    parts = [names, *_numbers(record)]
+    if record.status != COMPRESSED:
+        label = "unchanged" if record.status == PASSED_THROUGH else "goal not reached"
+        parts.append(f"{label}: {record.reason}")
+    return "  ".join(parts)
+
+
+def notices(record: Record) -> list[str]:
+    """Say what the user should know about a picture, a line each."""
+    return [f"  note: {printable(notice)}" for notice in record.notices]
+
+
+def details(record: Record) -> list[str]:
+    """Say how a picture was compressed, a line each."""
+    if record.status == FAILED:
+        return []
+    scans = "progressive" if record.progressive else "baseline"
+    lines = [
+        f"  goal: {record.goal}; {record.reason}",
+        f"  {record.width} × {record.height} pixels, {chroma(record.subsampling)}, {scans}",
+    ]
+    return [*lines, f"  descent: {record.stop}"] if record.stop else lines
+
+
+def progress(name: str, position: str, numbers: Mapping[str, float | None]) -> str:
+    """Describe work under way: ``numbers`` may hold ``step``, ``psnr`` (dB) and ``bytes``."""
+    forms = {"step": "step {:.0f}", "psnr": "{:.2f} dB", "bytes": "{:.0f} bytes"}
+    known = [
+        form.format(value) for key, form in forms.items() if (value := numbers.get(key)) is not None
+    ]
+    return "  ".join([f"{position}{printable(name)}", *known])
+
+
+def exit_code(records: Sequence[Record]) -> int:
+    """0 if all went well, 1 if a picture failed, 3 if a goal could not be reached."""
+    states = {record.status for record in records}
+    if FAILED in states:
+        return 1
+    return 3 if UNREACHABLE in states else 0
+
+
+def chroma(subsampling: str | None) -> str:
+    """Write ``420`` as people do: 4:2:0."""
+    name = subsampling or ""
+    return ":".join(name) if name.isdigit() else f"{name} colour" if name == "unchanged" else name
+
+
+def printable(text: str) -> str:
+    """Escape what would break a line or steer a terminal."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in text
+    )
+
+
+def _numbers(record: Record) -> list[str]:
+    """Bytes, saving, PSNR, steps and seconds, so far as they are known."""
+    after = f"{record.bytes_after} bytes"
+    parts = [after if record.bytes_before is None else f"{record.bytes_before} → {after}"]
+    if record.status == PASSED_THROUGH:
+        return parts
+    if record.bytes_before and record.bytes_after is not None:
+        parts.append(saving(record.bytes_before, record.bytes_after))
+    if record.metrics and "psnr" in record.metrics:
+        parts.append(f"{record.metrics['psnr']:.2f} dB")
+    parts.append(f"{record.steps} step{'' if record.steps == 1 else 's'}")
+    return [*parts, f"{record.seconds or 0:.2f} s"]
+
+
+def saving(before: int, after: int) -> str:
+    """Say by how many per cent the file shrank (−) or grew (+)."""
+    change = 100 * (after - before) / before
+    return f"{change:+.1f} %".replace("-", "−")
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)
