@@ -16,23 +16,41 @@ Plane = NDArray[np.float32]
 Blocks = NDArray[np.float32]
 
 
-def forward_dct(plane: Plane, shift: float = 0.0, workers: Workers = SERIAL) -> Blocks:
-    """Coefficients of ``plane - shift``; the adjoint of :func:`inverse_dct` when shift is 0."""
+def forward_dct(
+    plane: Plane, shift: float = 0.0, workers: Workers = SERIAL, *, clamped: Plane | None = None
+) -> Blocks:
+    """Coefficients of ``plane - shift``; with shift 0 the adjoint of :func:`inverse_dct`.
+
+    ``clamped`` are the samples that the inverse gave after clamping to [0, 255]: where they lie
+    on a bound, the adjoint lets nothing through.
+    """
     rows, columns = plane.shape[0] // 8, plane.shape[1] // 8
     blocks = np.empty((rows, columns, 64), np.float32)
-    workers.stripes(
-        rows, lambda b, e: _kernels.forward_dct(plane[8 * b : 8 * e], shift, blocks[b:e])
-    )
+
+    def run(begin: int, end: int) -> None:
+        stripe = slice(8 * begin, 8 * end)
+        mask = None if clamped is None else clamped[stripe]
+        _kernels.forward_dct(plane[stripe], shift, blocks[begin:end], mask)
+
+    workers.stripes(rows, run)
     return blocks
 
 
-def inverse_dct(blocks: Blocks, shift: float = 0.0, workers: Workers = SERIAL) -> Plane:
-    """Samples of ``blocks``, plus ``shift`` (128 undoes JPEG's level shift)."""
+def inverse_dct(
+    blocks: Blocks,
+    shift: float = 0.0,
+    workers: Workers = SERIAL,
+    *,
+    bounds: tuple[float, float] = (-3e38, 3e38),
+) -> Plane:
+    """Samples of ``blocks``, plus ``shift`` (128 undoes JPEG's level shift), clamped to bounds."""
     rows, columns = blocks.shape[:2]
     plane = np.empty((8 * rows, 8 * columns), np.float32)
-    workers.stripes(
-        rows, lambda b, e: _kernels.inverse_dct(blocks[b:e], shift, plane[8 * b : 8 * e])
-    )
+
+    def run(begin: int, end: int) -> None:
+        _kernels.inverse_dct(blocks[begin:end], shift, *bounds, plane[8 * begin : 8 * end])
+
+    workers.stripes(rows, run)
     return plane
 
 
@@ -48,15 +66,18 @@ def dequantise(
 
 
 def upsample(
-    plane: Plane, size: tuple[int, int], out_size: tuple[int, int], workers: Workers = SERIAL
+    plane: Plane,
+    size: tuple[int, int],
+    out_size: tuple[int, int],
+    v: int,
+    workers: Workers = SERIAL,
 ) -> Plane:
     """A subsampled plane at full size, as libjpeg-turbo's "fancy" upsampling does it.
 
     ``size`` is the height and width of the plane's samples inside the picture, ``out_size`` the
-    picture's: twice as wide, and as high (4:2:2) or twice as high (4:2:0), odd sizes rounded up.
+    picture's: twice as wide and ``v`` (1: 4:2:2, 2: 4:2:0) times as high, odd sizes rounded up.
     """
     out = np.empty(out_size, np.float32)
-    v = vertical_factor(size, out_size)
 
     def run(begin: int, end: int) -> None:
         _kernels.upsample(plane, *size, v, 8 * begin, min(8 * end, out_size[0]), out)
@@ -69,22 +90,17 @@ def upsample_adjoint(
     gradient: Plane,
     size: tuple[int, int],
     padded_size: tuple[int, int],
+    v: int,
     workers: Workers = SERIAL,
 ) -> Plane:
     """Adjoint of :func:`upsample`; samples outside ``size`` have no influence and get zeros."""
     out = np.zeros(padded_size, np.float32)
-    v = vertical_factor(size, (gradient.shape[0], gradient.shape[1]))
 
     def run(begin: int, end: int) -> None:
         _kernels.upsample_adjoint(gradient, *size, v, 8 * begin, min(8 * end, size[0]), out)
 
     workers.stripes(-(-size[0] // 8), run)
     return out
-
-
-def vertical_factor(size: tuple[int, int], out_size: tuple[int, int]) -> int:
-    """1 when the heights are equal, else 2."""
-    return 1 if size[0] == out_size[0] else 2
 
 
 def box_downsample(plane: Plane, horizontal: int, vertical: int) -> Plane:

@@ -25,7 +25,6 @@ from gradpress.transform import (
     pad_to_blocks,
     upsample,
     upsample_adjoint,
-    vertical_factor,
 )
 from gradpress.workers import SERIAL, Workers
 
@@ -38,23 +37,26 @@ Coefficients = tuple[Blocks, ...]
 
 @dataclass(frozen=True)
 class Rendering:
-    """What a decoder shows, and the samples it came from (for the clamps' part in the adjoint)."""
+    """What a decoder shows, and what it came from: the clamps' part in the adjoint."""
 
+    planes: tuple[Plane, ...]
+    """Components at their own size, clamped to [0, 255] as decoders do, padded to whole blocks."""
     samples: tuple[Plane, ...]
-    """Components at full size, unclamped; the planes may be padded beyond the picture."""
+    """Components at full size; one that is not subsampled is its plane."""
     decoded: NDArray[np.float32]
     """``(C, H, W)`` grey or RGB in [0, 255]."""
 
 
 def render(coefficients: Coefficients, layout: Layout, workers: Workers = SERIAL) -> Rendering:
     """Decode without rounding."""
-    planes = [inverse_dct(blocks, 128.0, workers) for blocks in coefficients]
+    planes = tuple(
+        inverse_dct(blocks, 128.0, workers, bounds=(0.0, 255.0)) for blocks in coefficients
+    )
     size = (layout.height, layout.width)
     if len(planes) == 1:
-        grey = planes[0][: size[0], : size[1]]
-        return Rendering((planes[0],), np.clip(grey, 0, 255)[np.newaxis])
+        return Rendering(planes, planes, planes[0][np.newaxis, : size[0], : size[1]].copy())
     samples = tuple(
-        plane if is_full_size(layout, i) else upsample(plane, layout.size(i), size, workers)
+        plane if is_full_size(layout, i) else upsample(plane, layout.size(i), size, layout.ratio(i)[1], workers)
         for i, plane in enumerate(planes)
     )
     decoded = np.empty((3, *size), np.float32)
@@ -62,42 +64,35 @@ def render(coefficients: Coefficients, layout: Layout, workers: Workers = SERIAL
         -(-size[0] // 8),
         lambda b, e: _kernels.ycc_to_rgb(*samples, 8 * b, min(8 * e, size[0]), decoded),
     )
-    return Rendering(samples, decoded)
+    return Rendering(planes, samples, decoded)
 
 
 def pull_back(
-    samples: tuple[Plane, ...],
+    rendering: Rendering,
     gradient: NDArray[np.float32],
     layout: Layout,
     workers: Workers = SERIAL,
 ) -> Coefficients:
-    """∂D/∂coefficients from ∂D/∂decoded (``(C, H, W)``) at a rendering's samples."""
+    """∂D/∂coefficients from ∂D/∂decoded (``(C, H, W)``) at a rendering."""
     size = (layout.height, layout.width)
-    padded = [(8 * rows, 8 * columns) for rows, columns in map(layout.blocks, range(len(samples)))]
-    if len(samples) == 1:
-        plane = np.zeros(padded[0], np.float32)
-        inner = samples[0][: size[0], : size[1]]
-        plane[: size[0], : size[1]] = gradient[0] * ((inner >= 0) & (inner <= 255))
-        return (forward_dct(plane, 0.0, workers),)
-    planes = [
-        np.zeros(padded[i], np.float32) if is_full_size(layout, i) else np.empty(size, np.float32)
-        for i in range(3)
-    ]
+    planes = rendering.planes
+    if len(planes) == 1:
+        padded = np.zeros(planes[0].shape, np.float32)
+        padded[: size[0], : size[1]] = gradient[0]
+        return (forward_dct(padded, 0.0, workers, clamped=planes[0]),)
+    by_sample = [np.zeros(sample.shape, np.float32) for sample in rendering.samples]
     workers.stripes(
         -(-size[0] // 8),
         lambda b, e: _kernels.ycc_to_rgb_adjoint(
-            *samples, gradient, 8 * b, min(8 * e, size[0]), *planes
+            *rendering.samples, gradient, 8 * b, min(8 * e, size[0]), *by_sample
         ),
     )
+    by_plane = (
+        g if is_full_size(layout, i) else upsample_adjoint(g, layout.size(i), p.shape, layout.ratio(i)[1], workers)
+        for i, (g, p) in enumerate(zip(by_sample, planes, strict=True))
+    )
     return tuple(
-        forward_dct(
-            plane
-            if is_full_size(layout, i)
-            else upsample_adjoint(plane, layout.size(i), padded[i], workers),
-            0.0,
-            workers,
-        )
-        for i, plane in enumerate(planes)
+        forward_dct(g, 0.0, workers, clamped=p) for g, p in zip(by_plane, planes, strict=True)
     )
 
 
@@ -110,7 +105,9 @@ def chroma_in_luma(
     if is_full_size(layout, 1):
         return mixed
     size = (layout.height, layout.width)
-    plane = upsample(inverse_dct(mixed, 0.0, workers), layout.size(1), size, workers)
+    plane = upsample(
+        inverse_dct(mixed, 0.0, workers), layout.size(1), size, layout.ratio(1)[1], workers
+    )
     rows, columns = layout.blocks(0)
     padding = ((0, 8 * rows - size[0]), (0, 8 * columns - size[1]))
     return forward_dct(np.pad(plane, padding) if np.any(padding) else plane, 0.0, workers)
@@ -127,7 +124,7 @@ def decode(symbols: Symbols, workers: Workers = SERIAL) -> NDArray[np.uint8]:
     if len(planes) == 1:
         return planes[0][: size[0], : size[1]].copy()
     samples = [
-        plane if is_full_size(layout, i) else _upsample_exact(plane, layout.size(i), size, workers)
+        plane if is_full_size(layout, i) else _upsample_exact(plane, layout, i, workers)
         for i, plane in enumerate(planes)
     ]
     rgb = np.empty((*size, 3), np.uint8)
@@ -150,14 +147,14 @@ def _decode_plane(
 
 
 def _upsample_exact(
-    plane: NDArray[np.uint8], size: tuple[int, int], out_size: tuple[int, int], workers: Workers
+    plane: NDArray[np.uint8], layout: Layout, component: int, workers: Workers
 ) -> NDArray[np.uint8]:
-    out = np.empty(out_size, np.uint8)
-    v = vertical_factor(size, out_size)
+    out = np.empty((layout.height, layout.width), np.uint8)
+    size, (_, v) = layout.size(component), layout.ratio(component)
     workers.stripes(
-        -(-out_size[0] // 8),
+        -(-layout.height // 8),
         lambda b, e: _kernels.upsample_exact(
-            plane, *size, v, 8 * b, min(8 * e, out_size[0]), out
+            plane, *size, v, 8 * b, min(8 * e, layout.height), out
         ),
     )
     return out
@@ -184,8 +181,7 @@ def _component(planes: NDArray[np.float32], layout: Layout, component: int) -> P
     if len(layout.factors) == 1:
         return planes[0]
     plane = component_from_rgb(planes, component)
-    (h, v), (h_max, v_max) = layout.factors[component], layout.max_factors
-    return box_downsample(plane, h_max // h, v_max // v)
+    return box_downsample(plane, *layout.ratio(component))
 
 
 def gain(layout: Layout) -> tuple[NDArray[np.float32], ...]:

@@ -75,7 +75,7 @@ class JpegObjective:
         rendering = model.render(coefficients, self.layout, self.workers)
         curvature = self.distortion.curvature(rendering.decoded)
         distortion, by_sample = self.distortion.value_and_gradient(rendering.decoded)
-        gradient = model.pull_back(rendering.samples, by_sample, self.layout, self.workers)
+        gradient = model.pull_back(rendering, by_sample, self.layout, self.workers)
         return distortion, Slope(gradient, curvature)
 
     def prox(self, encoding: Encoding, slope: Slope, rate: float = 1.0) -> Encoding:

@@ -47,6 +47,11 @@ class Layout:
         """Largest horizontal and vertical sampling factor."""
         return max(h for h, _ in self.factors), max(v for _, v in self.factors)
 
+    def ratio(self, component: int) -> tuple[int, int]:
+        """How many times the picture is wider and higher than the component."""
+        (h, v), (h_max, v_max) = self.factors[component], self.max_factors
+        return h_max // h, v_max // v
+
     @property
     def mcus(self) -> tuple[int, int]:
         """Rows and columns of MCUs in an interleaved scan."""

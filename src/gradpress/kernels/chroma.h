@@ -100,7 +100,7 @@ static void ycc_to_rgb(const float* __restrict y, const float* __restrict cb,
                        const float* __restrict cr, long n, float* __restrict r, float* __restrict g,
                        float* __restrict b) {
     for (long i = 0; i < n; i++) {
-        const float luma = clamped(y[i]), blue = clamped(cb[i]) - 128.f, red = clamped(cr[i]) - 128.f;
+        const float luma = y[i], blue = cb[i] - 128.f, red = cr[i] - 128.f;
         r[i] = clamped(luma + 1.402f * red);
         g[i] = clamped(luma - .344136286f * blue - .714136286f * red);
         b[i] = clamped(luma + 1.772f * blue);
@@ -112,13 +112,13 @@ static void ycc_to_rgb_adjoint(const float* __restrict y, const float* __restric
                                const float* __restrict dg, const float* __restrict db, long n,
                                float* __restrict dy, float* __restrict dcb, float* __restrict dcr) {
     for (long i = 0; i < n; i++) {
-        const float luma = clamped(y[i]), blue = clamped(cb[i]) - 128.f, red = clamped(cr[i]) - 128.f;
+        const float luma = y[i], blue = cb[i] - 128.f, red = cr[i] - 128.f;
         const float r = dr[i] * inside(luma + 1.402f * red);
         const float g = dg[i] * inside(luma - .344136286f * blue - .714136286f * red);
         const float b = db[i] * inside(luma + 1.772f * blue);
-        dy[i] = (r + g + b) * inside(y[i]);
-        dcb[i] = (1.772f * b - .344136286f * g) * inside(cb[i]);
-        dcr[i] = (1.402f * r - .714136286f * g) * inside(cr[i]);
+        dy[i] = r + g + b;
+        dcb[i] = 1.772f * b - .344136286f * g;
+        dcr[i] = 1.402f * r - .714136286f * g;
     }
 }
 

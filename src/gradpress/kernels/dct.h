@@ -38,13 +38,21 @@ static inline void transpose(const float* __restrict from, float* __restrict to)
 }
 
 static void forward_dct(const float* plane, long stride, long block_rows, long block_columns,
-                        float shift, float* coefficients) {
+                        float shift, const float* clamped, float* coefficients) {
     float basis_transposed[64], samples[64], half[64], half_transposed[64], natural[64];
     transpose(BASIS, basis_transposed);
     for (long block = 0; block < block_rows * block_columns; block++) {
         const float* from = plane + block / block_columns * 8 * stride + block % block_columns * 8;
         for (int y = 0; y < 8; y++)
             for (int x = 0; x < 8; x++) samples[8 * y + x] = from[y * stride + x] - shift;
+        if (clamped) {
+            const float* at = clamped + (from - plane);
+            for (int y = 0; y < 8; y++)
+                for (int x = 0; x < 8; x++) {
+                    const float sample = at[y * stride + x];
+                    samples[8 * y + x] *= (sample > 0.f) & (sample < 255.f) ? 1.f : 0.f;
+                }
+        }
         product(basis_transposed, samples, half);
         transpose(half, half_transposed);
         product(half_transposed, basis_transposed, natural);
@@ -53,7 +61,7 @@ static void forward_dct(const float* plane, long stride, long block_rows, long b
 }
 
 static void inverse_dct(const float* coefficients, long block_rows, long block_columns, float shift,
-                        float* plane, long stride) {
+                        float low, float high, float* plane, long stride) {
     float transposed[64], half[64], samples[64];
     for (long block = 0; block < block_rows * block_columns; block++) {
         // Zigzag order read by columns gives the transpose.
@@ -63,7 +71,11 @@ static void inverse_dct(const float* coefficients, long block_rows, long block_c
         product(BASIS, half, samples);
         float* to = plane + block / block_columns * 8 * stride + block % block_columns * 8;
         for (int y = 0; y < 8; y++)
-            for (int x = 0; x < 8; x++) to[y * stride + x] = samples[8 * y + x] + shift;
+            for (int x = 0; x < 8; x++) {
+                float sample = samples[8 * y + x] + shift;
+                sample = sample > low ? sample : low;
+                to[y * stride + x] = sample < high ? sample : high;
+            }
     }
 }
 

@@ -16,11 +16,13 @@ struct Numeric {
     const char* name;
 
     // Blocks are (rows, columns, 64) in zigzag order; planes are row-major with a stride in samples.
-    // shift is added after the inverse and subtracted before the forward transform.
+    // The forward transform subtracts shift first, and with `clamped`, a plane of the same stride,
+    // takes for zero what lies where that one is not inside 0…255. The inverse adds shift and
+    // clamps to low…high: that mask is the clamp's part in the adjoint.
     void (*forward_dct)(const float* plane, long stride, long block_rows, long block_columns,
-                        float shift, float* coefficients);
+                        float shift, const float* clamped, float* coefficients);
     void (*inverse_dct)(const float* coefficients, long block_rows, long block_columns, float shift,
-                        float* plane, long stride);
+                        float low, float high, float* plane, long stride);
     void (*dequantise)(const int16_t* levels, const float* steps, long blocks, float* coefficients);
 
     // libjpeg's integer inverse DCT ("islow") with range limiting: what viewers compute.
@@ -37,10 +39,10 @@ struct Numeric {
     void (*upsample_exact)(const uint8_t* plane, long stride, long height, long width, long v,
                            long begin, long end, long out_width, uint8_t* out);
 
-    // Samples (clamped to 0…255 as a decoder does) to RGB (clamped), n pixels a row.
+    // Samples to RGB, clamped, n pixels a row.
     void (*ycc_to_rgb)(const float* y, const float* cb, const float* cr, long n, float* r, float* g,
                        float* b);
-    // ∂D/∂(r, g, b) to ∂D/∂(y, cb, cr) at the samples given: zero where a clamp is active.
+    // ∂D/∂(r, g, b) to ∂D/∂(y, cb, cr) at the samples given; zero where R, G or B is clamped.
     void (*ycc_to_rgb_adjoint)(const float* y, const float* cb, const float* cr, const float* dr,
                                const float* dg, const float* db, long n, float* dy, float* dcb,
                                float* dcr);

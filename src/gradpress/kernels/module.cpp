@@ -42,16 +42,23 @@ void require_64(const In<T, 1>& values) {
     require(values.shape(0) == 64, "64 values are needed, in zigzag order");
 }
 
-void forward_dct(In<float, 2> plane, float shift, Out<float, 3> blocks) {
+void forward_dct(In<float, 2> plane, float shift, Out<float, 3> blocks, nb::object clamped) {
     require_plane(blocks, plane);
+    const float* mask = nullptr;
+    if (!clamped.is_none()) {
+        auto array = nb::cast<In<float, 2>>(clamped);
+        require_plane(blocks, array);
+        mask = array.data();
+    }
+    nb::gil_scoped_release release;
     numeric().forward_dct(plane.data(), (long)plane.shape(1), (long)blocks.shape(0),
-                          (long)blocks.shape(1), shift, blocks.data());
+                          (long)blocks.shape(1), shift, mask, blocks.data());
 }
 
-void inverse_dct(In<float, 3> blocks, float shift, Out<float, 2> plane) {
+void inverse_dct(In<float, 3> blocks, float shift, float low, float high, Out<float, 2> plane) {
     require_plane(blocks, plane);
-    numeric().inverse_dct(blocks.data(), (long)blocks.shape(0), (long)blocks.shape(1), shift,
-                          plane.data(), (long)plane.shape(1));
+    numeric().inverse_dct(blocks.data(), (long)blocks.shape(0), (long)blocks.shape(1), shift, low,
+                          high, plane.data(), (long)plane.shape(1));
 }
 
 void dequantise(In<int16_t, 3> levels, In<float, 1> steps, Out<float, 3> blocks) {
@@ -201,8 +208,10 @@ double dc(In<float, 3> target, float curvature, float step, In<float, 1> bits, f
 NB_MODULE(_kernels, m) {
     using namespace gradpress;
     m.def("instruction_set", [] { return numeric().name; });
-    m.def("forward_dct", &forward_dct, "plane"_a, "shift"_a, "blocks"_a, Free());
-    m.def("inverse_dct", &inverse_dct, "blocks"_a, "shift"_a, "plane"_a, Free());
+    m.def("forward_dct", &forward_dct, "plane"_a, "shift"_a, "blocks"_a,
+          "clamped"_a.none() = nb::none());
+    m.def("inverse_dct", &inverse_dct, "blocks"_a, "shift"_a, "low"_a, "high"_a,
+          "plane"_a, Free());
     m.def("dequantise", &dequantise, "levels"_a, "steps"_a, "blocks"_a, Free());
     m.def("inverse_dct_exact", &inverse_dct_exact, "levels"_a, "steps"_a, "plane"_a, Free());
     m.def("upsample", &upsample<float, &Numeric::upsample>, "plane"_a, "height"_a, "width"_a, "v"_a,
