@@ -25,7 +25,7 @@ def minimise(
 ) -> Solution[P]:
     """The best point of at most ``max_steps`` steps; never worse than the start.
 
-    It stops early when J fell by less than ``tolerance`` (relative) over a step, when the
+    It stops early when J fell by at most ``tolerance`` of itself over a step, when the
     gradient's norm is at most ``gradient_tolerance``, after ``time_limit`` seconds, when
     ``on_step`` returns True, or when something is no longer finite.
     """
@@ -41,7 +41,7 @@ def minimise(
             stop = Stop.CALLER
         elif step.gradient_norm is not None and step.gradient_norm <= (gradient_tolerance or 0):
             stop = Stop.GRADIENT
-        elif tolerance is not None and abs(before - step.value) <= tolerance * abs(step.value):
+        elif tolerance is not None and _stalled(before, step.value, tolerance):
             stop = Stop.STALLED
         elif time_limit is not None and step.seconds >= time_limit:
             stop = Stop.TIME_LIMIT
@@ -50,3 +50,7 @@ def minimise(
             continue
         break
     return recorder.solution(stop)
+
+
+def _stalled(before: float, now: float, tolerance: float) -> bool:
+    return math.isfinite(before) and before - now <= tolerance * abs(before)

@@ -25,7 +25,7 @@ class AbsoluteError:
 
     def value_and_gradient(self, decoded: Picture) -> tuple[float, Picture]:
         """D and a subgradient, the sign of the error (0 where there is none)."""
-        gradient = np.empty_like(decoded)
+        gradient = np.empty(decoded.shape, np.float32)
         kernel = _kernels.absolute_error
         return sum_over_samples(kernel, decoded, self.reference, gradient, self.workers), gradient
 

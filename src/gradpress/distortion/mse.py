@@ -28,7 +28,7 @@ class SquaredError:
 
     def value_and_gradient(self, decoded: Picture) -> tuple[float, Picture]:
         """D and its gradient 2 (decoded - reference)."""
-        gradient = np.empty_like(decoded)
+        gradient = np.empty(decoded.shape, np.float32)
         kernel = _kernels.squared_error
         return sum_over_samples(kernel, decoded, self.reference, gradient, self.workers), gradient
 
