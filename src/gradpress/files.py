@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -111,6 +112,23 @@ def _task(source: str, target: Path | None, overwrite: bool, writers: dict[str, 
     if target is not None:
         refusal = _clash(source, target, writers) or _obstacle(source, target, overwrite)
     return Task(None if source == STREAM else Path(source), target, refusal)
+
+
+def write_stdout(data: bytes) -> None:
+    """Write all of it to standard output; raises GradpressError."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except OSError as error:
+        _abandon_stdout()
+        reason = error.strerror or type(error).__name__
+        raise GradpressError(f"standard output cannot be written ({reason})") from error
+
+
+def _abandon_stdout() -> None:
+    """Drop what standard output did not take, or Python tries again at its end and complains."""
+    with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _check_streams(inputs: Sequence[str], output: str | None) -> None:

@@ -149,30 +149,32 @@ def line(record: Record) -> str:
     return "  ".join(parts)
 
 
-def notices(record: Record) -> list[str]:
-    """Say what the user should know about a picture, a line each."""
-    return [f"  note: {printable(notice)}" for notice in record.notices]
+def text(record: Record, *, verbose: bool = False, quiet: bool = False) -> list[str]:
+    """Say how a picture fared, line by line; ``quiet`` keeps what went wrong."""
+    if quiet:
+        return [line(record)] if record.status in (FAILED, UNREACHABLE) else []
+    notes = [f"  note: {printable(notice)}" for notice in record.notices]
+    return [line(record), *(details(record) if verbose else []), *notes]
 
 
 def details(record: Record) -> list[str]:
-    """Say how a picture was compressed, a line each."""
+    """Say how a picture was compressed, a line each; nothing of one that failed."""
     if record.status == FAILED:
         return []
     scans = "progressive" if record.progressive else "baseline"
+    reached = f"; {record.reason}" if record.status == COMPRESSED else ""
     lines = [
-        f"  goal: {record.goal}; {record.reason}",
+        f"  goal: {record.goal}{reached}",
         f"  {record.width} × {record.height} pixels, {chroma(record.subsampling)}, {scans}",
     ]
     return [*lines, f"  descent: {record.stop}"] if record.stop else lines
 
 
-def progress(name: str, position: str, numbers: Mapping[str, float | None]) -> str:
+def progress(name: str, numbers: Mapping[str, float]) -> str:
     """Describe work under way: ``numbers`` may hold ``step``, ``psnr`` (dB) and ``bytes``."""
     forms = {"step": "step {:.0f}", "psnr": "{:.2f} dB", "bytes": "{:.0f} bytes"}
-    known = [
-        form.format(value) for key, form in forms.items() if (value := numbers.get(key)) is not None
-    ]
-    return "  ".join([f"{position}{printable(name)}", *known])
+    known = [form.format(numbers[key]) for key, form in forms.items() if key in numbers]
+    return "  ".join([printable(name), *known])
 
 
 def exit_code(records: Sequence[Record]) -> int:
@@ -186,7 +188,7 @@ def exit_code(records: Sequence[Record]) -> int:
 def chroma(subsampling: str | None) -> str:
     """Write ``420`` as people do: 4:2:0."""
     name = subsampling or ""
-    return ":".join(name) if name.isdigit() else f"{name} colour" if name == "unchanged" else name
+    return ":".join(name) if name.isdigit() else name
 
 
 def printable(text: str) -> str:

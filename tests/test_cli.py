@@ -1,0 +1,526 @@
+"""The command line: purity of standard output, exit codes, one line for each failure.
+
+Most tests put a stand-in where the compression is; the last ones run the real thing.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from gradpress import cli
+from gradpress.errors import UnsupportedImage, UsageError
+from gradpress.goal import TargetPsnr
+from gradpress.image import DEFAULT_MAX_PIXELS
+from gradpress.result import Result, Status
+
+JPEG = b"\xff\xd8 a picture \xff\xd9"
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals of POSIX")
+
+STAND_IN = """
+import signal, sys, time, types
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from gradpress.goal import TargetPsnr
+from gradpress.result import Result, Status
+def steps(source, **options):
+    data = b"\\xff\\xd8" + bytes(options["seed"])
+    result = Result(data, Status.COMPRESSED, "the goal was reached", TargetPsnr(38.0), 2, 1, 9,
+                    {"psnr": 38.0}, "420", True, (), None, 0.1, 0.1)
+    print("under way", file=sys.stderr, flush=True)
+    if options["effort"] == 9:
+        time.sleep(60)
+    yield types.SimpleNamespace(step=None, measured=None, best=result)
+sys.modules["gradpress.compress"] = types.SimpleNamespace(steps=steps)
+from gradpress.cli import main
+main(prog_name="gradpress")
+"""
+"""A process of its own with the stand-in: ``--seed`` is the picture's size, effort 9 is slow."""
+
+
+def result_of(data=JPEG, status=Status.COMPRESSED, notices=(), before=1000):
+    return Result(
+        data=data,
+        status=status,
+        reason="so it came",
+        goal=TargetPsnr(38.0),
+        width=20,
+        height=10,
+        bytes_before=before,
+        metrics={"psnr": 38.01},
+        subsampling="420",
+        progressive=False,
+        notices=notices,
+        solution=None,
+        seconds=0.5,
+        cpu_seconds=0.4,
+    )
+
+
+class StandIn:
+    """In place of the compression: what to do for a picture by its name."""
+
+    def __init__(self):
+        self.outcomes = {}
+        self.calls = []
+
+    def steps(self, source, **options):
+        self.calls.append((source, options))
+        outcome = self.outcomes.get(options["name"], result_of())
+        if isinstance(outcome, BaseException):
+            raise outcome
+        for index in range(3):
+            yield SimpleNamespace(
+                step=SimpleNamespace(index=index),
+                measured=SimpleNamespace(psnr=38.0, bytes=len(JPEG)),
+                best=outcome,
+            )
+
+
+@pytest.fixture
+def compress(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(cli.DEBUG, raising=False)
+    stand_in = StandIn()
+    monkeypatch.setitem(sys.modules, "gradpress.compress", stand_in)
+    return stand_in
+
+
+@pytest.fixture
+def gradpress(compress):
+    def run(*arguments, stdin=None):
+        outcome = CliRunner().invoke(cli.main, list(arguments), input=stdin, prog_name="gradpress")
+        assert isinstance(outcome.exception, SystemExit | None), outcome.exception
+        return outcome
+
+    return run
+
+
+def files():
+    return sorted(path.name for path in Path().iterdir())
+
+
+def test_one_picture_goes_beside_its_input(gradpress):
+    outcome = gradpress("photo.png")
+    assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert outcome.stderr == (
+        f"photo.png → photo.jpg  1000 → {len(JPEG)} bytes  −98.5 %  38.01 dB  0 steps  0.50 s\n"
+    )
+    assert Path("photo.jpg").read_bytes() == JPEG
+    assert files() == ["photo.jpg"]
+
+
+def test_many_pictures_go_into_a_folder(gradpress):
+    outcome = gradpress("a.png", "x/b.tif", "-o", "small")
+    assert outcome.exit_code == 0
+    assert [path.name for path in sorted(Path("small").iterdir())] == ["a.jpg", "b.jpg"]
+    assert len(outcome.stderr.splitlines()) == 2
+
+
+@pytest.mark.parametrize("name", ["a b.png", "ä☃.png", "-v.png", "[red]x.png", "a\nb.png"])
+def test_any_name_will_do(gradpress, compress, name):
+    outcome = gradpress("--", name)
+    assert outcome.exit_code == 0
+    assert len(outcome.stderr.splitlines()) == 1
+    assert compress.calls[0][0] == Path(name)
+    assert Path(name).with_suffix(".jpg").read_bytes() == JPEG
+
+
+def test_options_reach_the_library_under_their_own_names(gradpress, compress):
+    arguments = """a.png --target psnr=42 --loss mae --chroma-subsampling 444 --progressive off
+        -e 7 --threads 3 --seed 5 --background #102030 --max-pixels 99"""
+    gradpress(*arguments.split())
+    ((source, options),) = compress.calls
+    assert source == Path("a.png")
+    assert options == {
+        "target_psnr": 42.0,
+        "target_size": None,
+        "lagrangian": None,
+        "loss": "mae",
+        "chroma_subsampling": "444",
+        "progressive": "off",
+        "effort": 7,
+        "threads": 3,
+        "seed": 5,
+        "background": "#102030",
+        "max_pixels": 99,
+        "name": "a.png",
+    }
+
+
+def test_defaults_are_the_librarys(gradpress, compress):
+    gradpress("a.png")
+    options = compress.calls[0][1]
+    assert options["max_pixels"] == DEFAULT_MAX_PIXELS
+    assert options["target_psnr"] is options["target_size"] is options["lagrangian"] is None
+    assert options["effort"] == 5
+    assert 1 <= options["threads"] <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "Missing argument"),
+        (["a.png", "--no-such-option"], "No such option"),
+        (["a.png", "--target", "38"], "psnr=38"),
+        (["a.png", "--target", "psnr=0"], "out of range"),
+        (["a.png", "--target-size", "big"], "120KB"),
+        (["a.png", "--target-size", "0"], "at least 1 byte"),
+        (["a.png", "--lagrangian", "nan"], "above 0"),
+        (["a.png", "--lagrangian", "-1"], "above 0"),
+        (["a.png", "--target", "psnr=38", "--target-size", "1KB"], "one goal only"),
+        (["a.png", "-e", "0"], "effort"),
+        (["a.png", "-e", "10"], "effort"),
+        (["a.png", "--threads", "0"], "threads"),
+        (["a.png", "--max-pixels", "0"], "max-pixels"),
+        (["a.png", "--loss", "ssim"], "mae"),
+        (["a.png", "--overwrite", "smaller"], "always"),
+        (["a.png", "-o", "-", "--json"], "not both"),
+        (["-", "--json"], "not both"),
+        (["a.png", "b.png", "-o", "-"], "one picture only"),
+        (["-", "b.png"], "on its own"),
+        (["-", "-o", "folder/"], "is a folder"),
+    ],
+)
+def test_wrong_usage_exits_2_and_does_nothing(gradpress, compress, arguments, complaint):
+    outcome = gradpress(*arguments)
+    assert outcome.exit_code == 2
+    assert outcome.stdout == ""
+    assert complaint in outcome.stderr
+    assert (compress.calls, files()) == ([], [])
+
+
+def test_a_value_that_only_the_library_can_judge_is_wrong_usage_too(gradpress, compress):
+    compress.outcomes["a.png"] = UsageError("background 'greeen' is not a colour")
+    outcome = gradpress("a.png")
+    assert outcome.exit_code == 2
+    assert "not a colour" in outcome.stderr
+
+
+def test_a_failure_is_one_line_and_the_others_go_on(gradpress, compress):
+    compress.outcomes["b.png"] = UnsupportedImage("b.png: is cut short; get it again")
+    outcome = gradpress("a.png", "b.png", "c.png")
+    assert outcome.exit_code == 1
+    assert outcome.stderr.splitlines()[1] == "gradpress: b.png: is cut short; get it again"
+    assert files() == ["a.jpg", "c.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("error", "parts"),
+    [
+        (KeyError("x"), ["unexpected KeyError", "report it", cli.DEBUG]),
+        (RecursionError(), ["unexpected RecursionError;"]),
+        (ValueError("two\nlines"), [r"two\nlines"]),
+        (MemoryError(), ["not enough memory"]),
+        (ImportError("no kernels"), ["unexpected ImportError: no kernels"]),
+    ],
+)
+def test_no_traceback_reaches_the_user(gradpress, compress, error, parts):
+    compress.outcomes["a.png"] = error
+    outcome = gradpress("a.png")
+    assert (outcome.exit_code, outcome.stdout, files()) == (1, "", [])
+    (line,) = outcome.stderr.splitlines()
+    assert line.startswith("gradpress: a.png: ")
+    for part in parts:
+        assert part in line
+
+
+def test_the_traceback_is_there_for_those_who_ask(gradpress, compress, monkeypatch):
+    monkeypatch.setenv(cli.DEBUG, "1")
+    compress.outcomes["a.png"] = KeyError("x")
+    outcome = gradpress("a.png")
+    assert outcome.exit_code == 1
+    assert "Traceback" in outcome.stderr
+
+
+def test_a_goal_out_of_reach_exits_3_with_the_closest_file(gradpress, compress):
+    compress.outcomes["a.png"] = result_of(status=Status.UNREACHABLE)
+    outcome = gradpress("a.png", "b.png")
+    assert outcome.exit_code == 3
+    assert "goal not reached: so it came" in outcome.stderr
+    assert files() == ["a.jpg", "b.jpg"]
+    compress.outcomes["b.png"] = KeyError("x")
+    assert gradpress("a.png", "b.png", "--overwrite", "always").exit_code == 1
+
+
+def test_an_interrupt_exits_130_and_keeps_what_is_finished(gradpress, compress):
+    compress.outcomes["b.png"] = KeyboardInterrupt()
+    outcome = gradpress("a.png", "b.png", "c.png")
+    assert outcome.exit_code == 130
+    assert outcome.stderr.splitlines()[-1].startswith("gradpress: interrupted")
+    assert files() == ["a.jpg"]
+
+
+def test_an_existing_file_is_refused_before_any_work(gradpress, compress):
+    Path("a.jpg").write_bytes(b"old")
+    outcome = gradpress("a.png")
+    assert outcome.exit_code == 1
+    assert "--overwrite always" in outcome.stderr
+    assert (compress.calls, Path("a.jpg").read_bytes()) == ([], b"old")
+    assert gradpress("a.png", "--overwrite", "always").exit_code == 0
+    assert Path("a.jpg").read_bytes() == JPEG
+
+
+def test_two_pictures_never_share_an_output(gradpress):
+    outcome = gradpress("a.png", "a.tif", "--overwrite", "always")
+    assert outcome.exit_code == 1
+    assert "gradpress: a.tif: a.jpg is also the output of a.png" in outcome.stderr
+    assert files() == ["a.jpg"]
+
+
+def test_a_full_disk_is_one_line(gradpress, monkeypatch):
+    def fail(_descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    outcome = gradpress("a.png")
+    assert outcome.exit_code == 1
+    assert "gradpress: a.png: a.jpg cannot be written: the disk is full" in outcome.stderr
+    assert files() == []
+
+
+def test_an_unchanged_picture_is_written_elsewhere_but_not_onto_itself(gradpress, compress):
+    Path("a.jpg").write_bytes(JPEG)
+    before = Path("a.jpg").stat()
+    compress.outcomes["a.jpg"] = result_of(status=Status.PASSED_THROUGH, before=len(JPEG))
+    outcome = gradpress("a.jpg", "--overwrite", "always")
+    assert outcome.exit_code == 0
+    assert "unchanged: so it came" in outcome.stderr
+    assert Path("a.jpg").stat() == before
+    assert gradpress("a.jpg", "-o", "b.jpg").exit_code == 0
+    assert Path("b.jpg").read_bytes() == JPEG
+
+
+@pytest.mark.parametrize("arguments", [["-"], ["-", "-o", "-"], ["a.png", "-o", "-"]])
+def test_standard_output_carries_the_picture_alone(gradpress, compress, arguments):
+    compress.outcomes |= dict.fromkeys(("-", "a.png"), result_of(notices=("a note",)))
+    outcome = gradpress(*arguments, "-v", stdin=b"a picture")
+    assert (outcome.exit_code, outcome.stdout_bytes, files()) == (0, JPEG, [])
+    assert "note: a note" in outcome.stderr
+
+
+def test_standard_input_is_handed_over_as_bytes(gradpress, compress):
+    def echo(source, **_options):
+        yield SimpleNamespace(best=result_of(source.read()), step=None, measured=None)
+
+    compress.steps = echo
+    assert gradpress("-", stdin=b"\xff\x00\r\n\xfe").stdout_bytes == b"\xff\x00\r\n\xfe"
+
+
+def test_json_is_all_there_is_on_standard_output(gradpress, compress):
+    compress.outcomes["b.png"] = UnsupportedImage("b.png: is cut short")
+    compress.outcomes["c.png"] = result_of(status=Status.UNREACHABLE)
+    outcome = gradpress("a.png", "b.png", "c.png", "--json", "-v")
+    assert outcome.exit_code == 1
+    whole = json.loads(outcome.stdout)
+    assert whole["version"] == cli.installed_version()
+    first, second, third = whole["files"]
+    assert (first["input"], first["output"]) == ("a.png", "a.jpg")
+    assert first["bytes_after"] == len(JPEG)
+    assert first["goal"] == {"target_psnr": 38.0}
+    assert first["peak_rss_bytes"] is None or first["peak_rss_bytes"] > 10**6
+    assert (second["status"], second["reason"]) == ("failed", "is cut short")
+    assert third["status"] == "goal-unreachable"
+
+
+def test_json_of_standard_input(gradpress):
+    (entry,) = json.loads(gradpress("-", "-o", "x.jpg", "--json", stdin=b"x").stdout)["files"]
+    assert (entry["input"], entry["output"]) == ("-", "x.jpg")
+
+
+def test_volumes(gradpress, compress):
+    compress.outcomes["a.png"] = result_of(notices=("laid on white",))
+    usual = gradpress("a.png").stderr
+    verbose = gradpress("a.png", "-v", "-o", "v.jpg").stderr
+    assert "note: laid on white" in usual
+    assert "at least 38 dB" not in usual
+    assert "at least 38 dB" in verbose
+    assert gradpress("a.png", "-Q", "-o", "q.jpg").output == ""
+    assert "exists already" in gradpress("a.png", "-Q").stderr
+
+
+def test_peak_memory_is_counted_in_bytes():
+    peak = cli.peak_rss_bytes()
+    assert peak is None or 10**7 < peak < 10**11
+
+
+def test_without_an_account_of_memory_none_is_given(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert cli.peak_rss_bytes() is None
+
+
+def python(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, timeout=60, check=False, **options
+    )
+
+
+@pytest.mark.parametrize("option", ["--help", "--version", "-h"])
+def test_help_and_version_import_no_numpy(option):
+    code = f"""
+import sys
+from gradpress.cli import main
+try:
+    main(["{option}"], prog_name="gradpress")
+finally:
+    heavy = {{"numpy", "PIL", "rich", "gradpress._kernels"}} & set(sys.modules)
+    assert not heavy, heavy
+"""
+    outcome = python("-c", code)
+    assert (outcome.returncode, outcome.stderr) == (0, b"")
+    assert outcome.stdout.lower().startswith((b"usage: gradpress", b"gradpress "))
+
+
+def test_the_module_is_the_command():
+    outcome = python("-m", "gradpress", "--version")
+    assert outcome.stdout.decode().split() == ["gradpress", cli.installed_version()]
+
+
+def closed_pipe():
+    """Open the writing end of a pipe that nobody reads."""
+    read, write = os.pipe()
+    os.close(read)
+    return os.fdopen(write, "wb")
+
+
+def full_disk():
+    """Open a device that has no space left."""
+    return Path("/dev/full").open("wb")
+
+
+@pytest.mark.parametrize("target", [closed_pipe, full_disk])
+@pytest.mark.parametrize("option", ["-o-", "--json"])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+def test_an_output_that_is_closed_or_full_is_one_line(tmp_path, target, option):
+    with target() as stdout:
+        outcome = subprocess.run(
+            [sys.executable, "-c", STAND_IN, "a.png", option, "--seed", "100000"],
+            stdout=stdout, stderr=subprocess.PIPE, cwd=tmp_path, timeout=60, check=False,
+        )  # fmt: skip
+    assert outcome.returncode == 1
+    line = outcome.stderr.decode().splitlines()[-1]
+    assert line.startswith("gradpress: ")
+    assert "standard output cannot be written" in line
+    assert b"Traceback" not in outcome.stderr
+
+
+@pytest.mark.parametrize("target", [closed_pipe, full_disk])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
+def test_the_work_goes_on_when_nobody_listens(tmp_path, target):
+    quiet = STAND_IN.replace('print("under way", file=sys.stderr, flush=True)', "pass")
+    with target() as stderr:
+        subprocess.run(
+            [sys.executable, "-c", quiet, "a.png", "b.png", "-o", "out"],
+            stderr=stderr, cwd=tmp_path, timeout=60, check=False,
+        )  # fmt: skip
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.jpg", "b.jpg"]
+
+
+@posix
+def test_ctrl_c_ends_with_130_and_nothing_half_written(tmp_path):
+    with subprocess.Popen(
+        [sys.executable, "-c", STAND_IN, "a.png", "-e", "9"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path,
+    ) as process:  # fmt: skip
+        assert process.stderr.readline() == b"under way\n"
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=30)
+    assert (process.returncode, output) == (130, b"")
+    assert errors.decode().startswith("gradpress: interrupted")
+    assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def terminal():
+    """Open a terminal of 60 columns: our end, and the one that a program is given."""
+    import pty  # noqa: PLC0415
+    import termios  # noqa: PLC0415
+
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 60))
+    try:
+        yield ours, theirs
+    finally:
+        for end in (ours, theirs):
+            os.close(end)
+
+
+def in_terminal(cwd, *arguments, stream="stderr"):
+    """Run the stand-in with one stream on a terminal; return what came out and what was shown."""
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with terminal() as (ours, theirs):
+        process = subprocess.Popen(
+            [sys.executable, "-c", STAND_IN, *arguments], cwd=cwd, **(streams | {stream: theirs}),
+            env=os.environ | {"TERM": "xterm"},
+        )  # fmt: skip
+        output, errors = process.communicate(timeout=60)
+        os.set_blocking(ours, False)
+        try:
+            shown = os.read(ours, 100_000)
+        except BlockingIOError:
+            shown = b""
+    return process.returncode, output, errors, shown.decode()
+
+
+@posix
+def test_a_terminal_shows_progress_and_the_line_that_stays(tmp_path):
+    code, output, _, shown = in_terminal(tmp_path, "[b]a.png", "--json")
+    assert code == 0
+    assert json.loads(output)["files"][0]["output"] == "[b]a.jpg"
+    assert "\x1b[?25l" in shown
+    assert "[b]a.png → [b]a.jpg  9 → 2 bytes" in shown
+
+
+@posix
+def test_a_quiet_terminal_stays_empty(tmp_path):
+    code, _, _, shown = in_terminal(tmp_path, "a.png", "-Q")
+    assert (code, shown.replace("under way", "").strip()) == (0, "")
+
+
+@posix
+@pytest.mark.parametrize("stream", ["stdout", "stdin"])
+def test_a_terminal_neither_gives_nor_takes_a_picture(tmp_path, stream):
+    code, _, errors, shown = in_terminal(tmp_path, "-", stream=stream)
+    assert code == 2
+    assert errors.decode().startswith("Usage")
+    assert shown == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def picture(path):
+    """Draw a small picture: two ramps."""
+    Image.linear_gradient("L").resize((40, 24)).convert("RGB").save(path)
+
+
+def test_the_real_thing_from_file_to_file(tmp_path):
+    picture(tmp_path / "a b.png")
+    outcome = python("-m", "gradpress", "a b.png", "--json", cwd=tmp_path)
+    assert outcome.returncode == 0, outcome.stderr
+    (entry,) = json.loads(outcome.stdout)["files"]
+    data = (tmp_path / "a b.jpg").read_bytes()
+    assert entry["bytes_after"] == len(data)
+    assert entry["metrics"]["psnr"] >= 38
+    with Image.open(io.BytesIO(data)) as decoded:
+        assert (decoded.format, decoded.size) == ("JPEG", (40, 24))
+
+
+def test_the_real_thing_in_a_pipe_and_with_a_broken_picture(tmp_path):
+    picture(tmp_path / "a.png")
+    whole = (tmp_path / "a.png").read_bytes()
+    good = python("-m", "gradpress", "-", cwd=tmp_path, input=whole)
+    bad = python("-m", "gradpress", "-", cwd=tmp_path, input=whole[:60])
+    assert (good.returncode, good.stdout[:2]) == (0, b"\xff\xd8")
+    assert (bad.returncode, bad.stdout) == (1, b"")
+    (line,) = bad.stderr.decode().splitlines()
+    assert line.startswith("gradpress: -: ")

@@ -1,0 +1,154 @@
+"""What is said of a picture: a line, details, a document that any JSON reader takes."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradpress import report
+from gradpress.goal import Lagrangian, TargetPsnr, TargetSize
+from gradpress.report import Record
+
+RECORD = Record(
+    input="photo.png",
+    output="photo.jpg",
+    status=report.COMPRESSED,
+    reason="the goal was reached",
+    bytes_before=345678,
+    bytes_after=45678,
+    width=640,
+    height=480,
+    metrics={"psnr": 38.0213},
+    goal=TargetPsnr(38),
+    subsampling="420",
+    progressive=True,
+    steps=12,
+    seconds=0.4111111111,
+    cpu_seconds=0.5,
+    peak_rss_bytes=50_000_000,
+    notices=("transparency was laid on white",),
+    stop="The goal was met.",
+)
+FAILED = report.failed("b.png", "b.png: is damaged; convert it")
+PASSED = replace(
+    RECORD, status=report.PASSED_THROUGH, reason="it is small already", bytes_after=345678, stop=""
+)
+UNREACHABLE = replace(RECORD, status=report.UNREACHABLE, reason="37 dB is the most")
+KEYS = {
+    "input", "output", "status", "reason", "bytes_before", "bytes_after", "width", "height",
+    "metrics", "goal", "subsampling", "progressive", "steps", "seconds", "cpu_seconds",
+    "peak_rss_bytes",
+}  # fmt: skip
+
+
+def test_a_line_holds_all_that_counts():
+    assert report.line(RECORD) == (
+        "photo.png → photo.jpg  345678 → 45678 bytes  −86.8 %  38.02 dB  12 steps  0.41 s"
+    )
+
+
+def test_a_line_says_why_nothing_changed_or_the_goal_was_missed():
+    assert report.line(PASSED).endswith("unchanged: it is small already")
+    assert "dB" not in report.line(PASSED)
+    assert report.line(UNREACHABLE).endswith("goal not reached: 37 dB is the most")
+
+
+def test_a_failure_names_the_file_once():
+    assert report.line(FAILED) == "gradpress: b.png: is damaged; convert it"
+    assert report.line(report.failed("b.png", "out/b.jpg exists")).endswith(": out/b.jpg exists")
+
+
+def test_a_line_without_an_input_size_and_with_one_step():
+    line = report.line(replace(RECORD, bytes_before=None, steps=1))
+    assert "  45678 bytes  38.02 dB  1 step  " in line
+
+
+@given(st.integers(1, 10**12), st.integers(1, 10**12))
+def test_the_saving_has_the_sign_of_the_change(before, after):
+    text = report.saving(before, after)
+    share = float(text.removesuffix(" %").replace("−", "-"))
+    assert math.isclose(share, 100 * (after - before) / before, abs_tol=0.0501)
+    assert (text[0] == "−") == (after < before)
+
+
+def test_what_is_said_at_each_volume():
+    assert report.text(RECORD) == [report.line(RECORD), "  note: transparency was laid on white"]
+    verbose = "\n".join(report.text(RECORD, verbose=True))
+    for part in ("at least 38 dB", "goal was reached", "4:2:0", "progressive", "The goal was met."):
+        assert part in verbose
+    assert report.text(RECORD, quiet=True) == []
+    assert report.text(PASSED, quiet=True) == []
+    assert report.text(FAILED, quiet=True) == [report.line(FAILED)]
+    assert report.text(FAILED, verbose=True) == [report.line(FAILED)]
+    assert report.text(UNREACHABLE, quiet=True) == [report.line(UNREACHABLE)]
+
+
+def test_a_reason_is_said_once():
+    for record in (PASSED, UNREACHABLE):
+        assert "\n".join(report.text(record, verbose=True)).count(record.reason) == 1
+
+
+def test_the_document_has_the_keys_of_its_schema():
+    whole = json.loads(report.document([RECORD, FAILED], "1.2.3"))
+    assert (whole.keys(), whole["schema"]) == ({"schema", "version", "files"}, 1)
+    assert whole["version"] == "1.2.3"
+    good, bad = whole["files"]
+    assert good.keys() == bad.keys() == KEYS
+    assert good["metrics"] == {"psnr": 38.0213}
+    assert good["goal"] == {"target_psnr": 38}
+    assert (good["status"], bad["status"]) == ("compressed", "failed")
+    assert (bad["reason"], bad["output"]) == ("is damaged; convert it", None)
+    assert bad["bytes_after"] is bad["goal"] is bad["seconds"] is None
+
+
+def test_goals_are_named_as_the_options():
+    assert report.goal_fields(TargetSize(1000)) == {"target_size": 1000}
+    assert report.goal_fields(Lagrangian(2.5)) == {"lagrangian": 2.5}
+
+
+@given(st.text(), st.floats())
+def test_any_name_and_number_gives_json_in_ascii(name, value):
+    record = replace(RECORD, input=name + "\udcff", metrics={"psnr": value})
+    text = report.document([record], "1")
+    (entry,) = json.loads(text, parse_constant=pytest.fail)["files"]
+    assert text.isascii()
+    assert entry["input"] == record.input
+    assert entry["metrics"]["psnr"] == (value if math.isfinite(value) else None)
+
+
+@given(st.text(st.characters()))
+def test_any_name_gives_one_line_without_control_codes(name):
+    line = report.line(replace(RECORD, input=name, output=name))
+    assert len(line.splitlines()) == 1
+    assert line.isprintable()
+
+
+def test_names_in_any_script_are_left_alone():
+    assert report.printable("ä b/☃ [bold].png") == "ä b/☃ [bold].png"
+    assert report.printable("a\n\x1b[2J\udcff") == r"a\n\x1b[2J\udcff"
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        ([], 0),
+        ([RECORD, PASSED], 0),
+        ([RECORD, UNREACHABLE], 3),
+        ([RECORD, FAILED], 1),
+        ([UNREACHABLE, FAILED], 1),
+    ],
+)
+def test_the_exit_code_is_that_of_the_worst(records, expected):
+    assert report.exit_code(records) == expected
+
+
+def test_progress_shows_what_is_known():
+    assert report.progress("2/3 a\n.png", {}) == r"2/3 a\n.png"
+    assert report.progress("a", {"step": 2, "psnr": 38.0, "bytes": 1.5e4}) == (
+        "a  step 2  38.00 dB  15000 bytes"
+    )
