@@ -42,7 +42,7 @@ def steps(source, **options):
     if options["effort"] == 9:
         time.sleep(60)
     yield types.SimpleNamespace(step=None, measured=None, best=result)
-sys.modules["gradpress.compress"] = types.SimpleNamespace(steps=steps)
+sys.modules["gradpress.pipeline"] = types.SimpleNamespace(steps=steps)
 from gradpress.cli import main
 main(prog_name="gradpress")
 """
@@ -93,7 +93,7 @@ def compress(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv(cli.DEBUG, raising=False)
     stand_in = StandIn()
-    monkeypatch.setitem(sys.modules, "gradpress.compress", stand_in)
+    monkeypatch.setitem(sys.modules, "gradpress.pipeline", stand_in)
     return stand_in
 
 
@@ -401,12 +401,14 @@ def full_disk():
 
 @pytest.mark.parametrize("target", [closed_pipe, full_disk])
 @pytest.mark.parametrize("option", ["-o-", "--json"])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux only")
-def test_an_output_that_is_closed_or_full_is_one_line(tmp_path, target, option):
+def test_an_output_that_is_closed_or_full_is_one_line(tmp_path, target, option, unbuffered):
     with target() as stdout:
         outcome = subprocess.run(
-            [sys.executable, "-c", STAND_IN, "a.png", option, "--seed", "100000"],
+            [sys.executable, "-c", STAND_IN, "a.png", option, "--seed", "1000"],
             stdout=stdout, stderr=subprocess.PIPE, cwd=tmp_path, timeout=60, check=False,
+            env=os.environ | {"PYTHONUNBUFFERED": unbuffered},
         )  # fmt: skip
     assert outcome.returncode == 1
     line = outcome.stderr.decode().splitlines()[-1]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
+import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gradpress.errors import GradpressError, UsageError
-from gradpress.files import output_path, plan, write_atomically
+from gradpress.files import output_path, plan, write_atomically, write_stdout
 
 OLD, NEW = b"old", b"new" * 5000
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions and links of POSIX")
@@ -326,3 +329,19 @@ def test_a_folder_without_permission_is_named(tmp_path):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(GradpressError, match=r"nowhere.a\.jpg cannot be written: its folder"):
         write_atomically(tmp_path / "nowhere" / "a.jpg", NEW)
+
+
+class Dribble(io.BytesIO):
+    """A stream that takes few bytes at a time, and at last none."""
+
+    def write(self, data):
+        return super().write(data[: min(7, 1000 - self.tell())])
+
+
+def test_standard_output_gets_all_however_little_it_takes(monkeypatch):
+    stream = Dribble()
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=stream, fileno=stream.fileno))
+    write_stdout(NEW[:999])
+    assert stream.getvalue() == NEW[:999]
+    with pytest.raises(GradpressError, match="standard output cannot be written"):
+        write_stdout(NEW)

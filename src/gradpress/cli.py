@@ -24,7 +24,7 @@ from gradpress.report import Record
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from gradpress.compress import Options, Snapshot
+    from gradpress.pipeline import Options, Snapshot
     from gradpress.result import Result
 
 MAX_PIXELS = 100_000_000
@@ -257,7 +257,7 @@ def _attempt(task: Task, run: Run, position: str, show: Callable[[str], None]) -
 def _compressed(task: Task, run: Run, position: str, show: Callable[[str], None]) -> Result:
     name = _name(task.source)
     show(report.progress(position + name, {}))
-    from gradpress.compress import steps  # noqa: PLC0415
+    from gradpress.pipeline import steps  # noqa: PLC0415
 
     options: Options = {**run.options, "name": name}
     for snapshot in steps(task.source or sys.stdin.buffer, **options):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from gradpress.errors import GradpressError, UsageError
 
@@ -117,12 +118,22 @@ def _task(source: str, target: Path | None, overwrite: bool, writers: dict[str, 
 def write_stdout(data: bytes) -> None:
     """Write all of it to standard output; raises GradpressError."""
     try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        _write_all(sys.stdout.buffer, data)
     except OSError as error:
         _abandon_stdout()
         reason = error.strerror or type(error).__name__
         raise GradpressError(f"standard output cannot be written ({reason})") from error
+
+
+def _write_all(stream: BinaryIO, data: bytes) -> None:
+    """Write until everything is taken: an unbuffered stream may take less at a time."""
+    rest = memoryview(data)
+    while rest:
+        written = stream.write(rest)
+        if not written:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        rest = rest[written:]
+    stream.flush()
 
 
 def _abandon_stdout() -> None:
