@@ -28,6 +28,7 @@ from gradpress.jpeg.objective import (
     quantise,
 )
 from gradpress.jpeg.params import Steps
+from gradpress.jpeg.rate import SymbolBits
 from gradpress.jpeg.start import (
     Forecast,
     Forecaster,
@@ -43,7 +44,7 @@ SIZE_MARGIN = 0.004
 """Fraction of the bytes aimed below a target."""
 HOPELESS = 0.03
 """Fraction by which 4:4:4 may lose to 4:2:0 in J for 4:2:2, between them, to be tried."""
-MAX_LANDING = 8
+MAX_LANDING = 10
 """Steps beyond the planned ones that may be spent on meeting the goal closely."""
 
 
@@ -118,19 +119,36 @@ def _planar(decoded: NDArray[np.uint8]) -> model.Picture:
 
 
 @dataclass(frozen=True)
-class Sensitivity:
-    """How much an excess answers to log λ, on ordinary photographs: negative."""
+class Response:
+    """How an excess answers to x, the log of λ over the forecast's: a falling broken line.
 
-    scaled: float
-    """When the steps move with √λ."""
+    Around the forecast the steps stay and only the choice of levels changes; further out the
+    steps go with √λ, which does more.
+    """
+
     priced: float
-    """When they stay and only the choice of levels changes."""
+    """Slope while the steps stay, on ordinary photographs."""
+    scaled: float
+    """Slope when they move."""
+
+    def at(self, x: float) -> float:
+        """Change of the excess from the forecast to x."""
+        kept = min(max(x, -KEPT), KEPT)
+        return self.priced * kept + self.scaled * (x - kept)
+
+    def inverse(self, change: float) -> float:
+        """The x of a change."""
+        kept = min(max(change / self.priced, -KEPT), KEPT)
+        return kept + (change - self.priced * kept) / self.scaled
 
 
-SENSITIVITIES: dict[type[Goal], Sensitivity] = {
-    TargetPsnr: Sensitivity(-2.2, -0.75),
-    TargetSize: Sensitivity(-0.5, -0.15),
-    Lagrangian: Sensitivity(-1.0, -1.0),
+KEPT = 0.35
+"""Change of log λ up to which the steps stay: J at equal quality is flat there."""
+
+RESPONSES: dict[type[Goal], Response] = {
+    TargetPsnr: Response(-0.75, -2.2),
+    TargetSize: Response(-0.15, -0.5),
+    Lagrangian: Response(-1.0, -1.0),
 }
 
 
@@ -141,30 +159,40 @@ class Aim:
     origin: Coefficients
     targets: Coefficients
     curvature: float
+    prices: tuple[SymbolBits, ...]
+
+
+Point = tuple[float, float]
+"""x, and the excess there."""
 
 
 @dataclass(frozen=True)
 class DualState:
-    """What dual ascent remembers of the encoding before."""
+    """What dual ascent remembers: where it is, and what it knows on either side of the goal."""
 
     index: int = 0
+    x: float = 0.0
     aim: Aim | None = None
-    log_lagrangian: float = 0.0
-    excess: float = math.inf
-    priced: bool = False
-    """Whether the way here kept the steps."""
+    above: Point | None = None
+    """Nearest x with something to spare, seen from the same aim."""
+    below: Point | None = None
+    """Nearest x that falls short."""
+    spare: bool | None = None
+    """On which side the landing was last."""
 
 
 @dataclass(frozen=True)
 class DualAscent:
     """Proximal gradient steps at a λ that follows the goal's excess.
 
-    Far from the goal λ and the steps move together; near it λ alone, by a secant, unless that
-    did not help. After ``sweeps`` steps the targets stay as they are: what follows only lands.
+    After ``sweeps`` steps the targets stay as they are: what follows only lands, by secants
+    between what fell short and what had something to spare.
     """
 
+    forecast: Encoding
+    """The first encoding: x counts from its λ, and its steps are the ones that scale."""
     excess: Callable[[Encoding], float]
-    sensitivity: Sensitivity
+    response: Response
     sweeps: int
 
     def init(self, encoding: Encoding) -> DualState:  # noqa: ARG002
@@ -179,48 +207,57 @@ class DualAscent:
         state: DualState,
     ) -> tuple[Encoding, DualState]:
         """A proximal step at the next λ."""
-        aim, landing = state.aim, state.index >= self.sweeps
-        if aim is None or not landing:
+        aim, landing = state.aim, state.index > self.sweeps
+        if aim is None or state.index < self.sweeps:
             origin = dequantised(encoding.symbols, objective.workers)
             slope = evaluation.gradient
-            aim = Aim(origin, objective.targets(origin, slope), slope.curvature)
-        here, excess = math.log(encoding.lagrangian), self.excess(encoding)
-        stuck = landing and state.priced and excess / state.excess > 0.7
-        one_step = 2 * math.log1p(1 / float(encoding.symbols.steps[0][0]))
-        near = abs(excess) <= 0.6 * one_step * -self.sensitivity.scaled
-        priced = near and not stuck
-        answer = self.sensitivity.priced if priced else self.sensitivity.scaled
-        if landing and priced and state.priced:
-            answer = self._seen(here - state.log_lagrangian, excess - state.excess)
-        move = float(np.clip(excess / -answer, -1.5, 1.5))
-        low, high = (aim.curvature / 2 * bound for bound in LAGRANGIANS)
-        lagrangian = float(np.clip(encoding.lagrangian * math.exp(move), low, high))
-        steps = encoding.symbols.steps if priced else scaled_steps(encoding.symbols.steps, move)
+            targets = objective.targets(origin, slope)
+            aim = Aim(origin, targets, slope.curvature, encoding.prices)
+        here = (state.x, self.excess(encoding))
+        above, below = _bracket(here, state) if landing else (None, None)
+        x = self._within(self._next(here, above, below), aim.curvature)
         following = quantise(
             objective.layout,
             aim.targets,
-            steps,
-            encoding.prices,
-            lagrangian,
+            scaled_steps(self.forecast.symbols.steps, x),
+            aim.prices,
+            self.forecast.lagrangian * math.exp(x),
             aim.curvature,
             origin=aim.origin,
             workers=objective.workers,
         )
-        return following, DualState(state.index + 1, aim, here, excess, priced)
+        spare = here[1] >= 0 if landing else None
+        return following, DualState(state.index + 1, x, aim, above, below, spare)
 
-    def _seen(self, moved: float, changed: float) -> float:
-        """The sensitivity seen since the encoding before, kept likely."""
-        usual = self.sensitivity.priced
-        return float(np.clip(changed / moved, 3 * usual, usual / 3)) if moved else usual
+    def _next(self, here: Point, above: Point | None, below: Point | None) -> float:
+        if above is None or below is None:
+            return self.response.inverse(self.response.at(here[0]) - here[1])
+        share = above[1] / (above[1] - below[1])
+        return above[0] + min(max(share, 0.1), 0.9) * (below[0] - above[0])
+
+    def _within(self, x: float, curvature: float) -> float:
+        low, high = (
+            math.log(curvature / 2 * bound / self.forecast.lagrangian) for bound in LAGRANGIANS
+        )
+        return min(max(x, low), high)
 
 
-def scaled_steps(steps: tuple[Steps, ...], move: float) -> tuple[Steps, ...]:
-    """Steps that follow a change of log λ, going with √λ.
+def _bracket(here: Point, state: DualState) -> tuple[Point | None, Point | None]:
+    """The points on either side of the goal; one that stays twice counts half (Illinois)."""
+    spare = here[1] >= 0
+    weight = 0.5 if state.spare == spare else 1.0
+    if spare:
+        return here, state.below and (state.below[0], weight * state.below[1])
+    return state.above and (state.above[0], weight * state.above[1]), here
+
+
+def scaled_steps(steps: tuple[Steps, ...], x: float) -> tuple[Steps, ...]:
+    """Steps at x: as they are up to ``KEPT``, beyond that with √λ.
 
     Rounding goes up or down by a fixed pattern over frequencies, so that in the mean even a
     change by less than one is made.
     """
-    factor = math.exp(move / 2)
+    factor = math.exp((x - min(max(x, -KEPT), KEPT)) / 2)
     return tuple(np.clip(np.floor(s * factor + _DITHER), 1, 255).astype(np.uint8) for s in steps)
 
 
@@ -307,10 +344,15 @@ def descend(
         origin=targets,
         workers=objective.workers,
     )
-    method = DualAscent(lambda e: pursuit.excess(measure(e)), SENSITIVITIES[type(goal)], sweeps)
+    method = DualAscent(
+        first, lambda e: pursuit.excess(measure(e)), RESPONSES[type(goal)], sweeps
+    )
+    before = math.nan
     for step in iterate(objective, first, method, measure=lambda e: pursuit.score(measure(e))):
         measured = measure(step.params)
         yield step, measured
         landed = isinstance(goal, Lagrangian) or pursuit.close(measured)
-        if step.index >= sweeps and (landed or step.index >= sweeps + MAX_LANDING):
+        stuck = step.params.lagrangian == before
+        if step.index >= sweeps and (landed or stuck or step.index >= sweeps + MAX_LANDING):
             return
+        before = step.params.lagrangian

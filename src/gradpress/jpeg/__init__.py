@@ -1,0 +1,1 @@
+"""Everything JPEG: parameters, the differentiable decoder, the rate, the trellis, the file."""
