@@ -42,9 +42,7 @@ def torch_samples(coefficients, size, out_size):
 
 def torch_decode(coefficients, layout):
     out_size = (layout.height, layout.width)
-    y, cb, cr = (
-        torch_samples(c, layout.size(i), out_size) for i, c in enumerate(coefficients)
-    )
+    y, cb, cr = (torch_samples(c, layout.size(i), out_size) for i, c in enumerate(coefficients))
     offset = torch.tensor([0.0, 128.0, 128.0], dtype=torch.float64)
     ycc = torch.stack([y, cb, cr]) - offset[:, None, None]
     return torch.einsum("rc,chw->rhw", torch.tensor(RGB_FROM_YCC), ycc).clamp(0, 255)

@@ -196,9 +196,7 @@ def test_chroma_in_luma_is_what_the_decoder_mixes():
     nothing = tuple(np.zeros_like(a) for a in c)
     grey = model.render(nothing, layout).decoded.astype(float)
     coloured = model.render((nothing[0], c[1], c[2]), layout)
-    by_hand = model.pull_back(
-        coloured, (coloured.decoded - grey).astype(np.float32), layout
-    )[0]
+    by_hand = model.pull_back(coloured, (coloured.decoded - grey).astype(np.float32), layout)[0]
     assert np.allclose(model.chroma_in_luma((c[1], c[2]), layout), by_hand, atol=1e-2)
 
 

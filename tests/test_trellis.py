@@ -125,7 +125,8 @@ def test_viterbi_is_the_best_of_all_paths(seed):
     wanted = target[0, order, 0].astype(float)
     rounded = np.floor(np.abs(wanted) / step + 0.5) * np.sign(wanted)
     best = min(
-        price(rounded + np.array(offsets)) for offsets in itertools.product((-1, 0, 1), repeat=blocks)
+        price(rounded + np.array(offsets))
+        for offsets in itertools.product((-1, 0, 1), repeat=blocks)
     )
     assert value == pytest.approx(best, rel=1e-4, abs=1e-2)
     assert price(levels[0, order, 0].astype(float)) == pytest.approx(best, rel=1e-4, abs=1e-2)
@@ -177,7 +178,9 @@ def test_ideal_bits_are_the_entropy(seed):
 
 def test_counting_equals_its_slow_twin():
     rng = np.random.default_rng(4)
-    levels = (rng.integers(-900, 900, (3, 4, 64)) * (rng.random((3, 4, 64)) < 0.08)).astype(np.int16)
+    levels = (rng.integers(-900, 900, (3, 4, 64)) * (rng.random((3, 4, 64)) < 0.08)).astype(
+        np.int16
+    )
     order = rng.permutation(12).astype(np.int32).reshape(-1, 1)
     counts = rate.count(levels, order)
     ac, dc, before = np.zeros(256, int), np.zeros(16, int), 0

@@ -166,7 +166,7 @@ def test_metadata_arrives():
 
 def test_metadata_that_does_not_fit_is_refused_with_its_size():
     symbols = symbols_of(Layout(8, 8, FACTORS["grey"]), np.random.default_rng(0), 0.1, 5)
-    with pytest.raises(GradpressError, match="70000|70006"):
+    with pytest.raises(GradpressError, match=r"70006"):
         write(symbols, Metadata(exif=bytes(70_000)))
     with pytest.raises(GradpressError, match="17000000"):
         write(symbols, Metadata(icc=bytes(17_000_000)))

@@ -13,9 +13,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gradpress.pipeline import Snapshot, compress, steps
     from gradpress.errors import GradpressError, ImageTooLarge, UnsupportedImage, UsageError
     from gradpress.image import Image, read_image
+    from gradpress.pipeline import Snapshot, compress, steps
     from gradpress.result import Result, Status
 
 _HOMES = {
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> Any:  # noqa: ANN401
     """Load a public name, or the version, at its first use."""
     if name in _HOMES:
         value = getattr(import_module(_HOMES[name]), name)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-
 RGB_FROM_YCC = np.array([[1, 0, 1.402], [1, -0.344136286, -0.714136286], [1, 1.772, 0]])
 """Columns: Y, Cb - 128, Cr - 128; rows: R, G, B."""
 
@@ -21,7 +20,7 @@ YCC_FROM_RGB = np.array(
 def component_from_rgb(planes: NDArray[np.float32], component: int) -> NDArray[np.float32]:
     """Component 0, 1 or 2 (Y, Cb, Cr; ``(H, W)`` in [0, 255]) of ``(3, H, W)`` RGB in [0, 255]."""
     red, green, blue = YCC_FROM_RGB[component].astype(np.float32)
-    out = planes[0] * red
+    out: NDArray[np.float32] = planes[0] * red
     out += planes[1] * green
     out += planes[2] * blue
     if component:

@@ -35,5 +35,7 @@ LADDER = (
 def effort_of(level: int) -> Effort:
     """The effort of a level in 1…9."""
     if not 1 <= level <= len(LADDER):
-        raise UsageError(f"effort {level} is out of range; give 1 (fast) to {len(LADDER)} (thorough)")
+        raise UsageError(
+            f"effort {level} is out of range; give 1 (fast) to {len(LADDER)} (thorough)"
+        )
     return LADDER[level - 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class GradpressError(Exception):
-    """Anything gradpress refuses or cannot do; the message names the file, the values and a way out."""
+    """Anything that is refused or cannot be done; the message names it and a way out."""
 
 
 class UnsupportedImage(GradpressError):

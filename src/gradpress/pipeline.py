@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -36,7 +37,10 @@ from gradpress.workers import Workers
 
 T = TypeVar("T")
 
-LOSSES = {"mse": SquaredError, "mae": AbsoluteError}
+LOSSES: dict[str, Callable[[Picture], Distortion]] = {
+    "mse": SquaredError,
+    "mae": AbsoluteError,
+}
 PROGRESSIVE = {"auto": None, "on": True, "off": False}
 MAX_THREADS = 256
 HEADER_BYTES = 600
@@ -95,9 +99,8 @@ def compress(source: Source, **options: Unpack[Options]) -> Result:
     ``source`` is a path, bytes, a binary file, a Pillow image or a uint8 array ``(H, W[, 3])``.
     Raises a :class:`~gradpress.errors.GradpressError` that says what is wrong.
     """
-    for snapshot in steps(source, **options):
-        pass
-    return snapshot.best
+    (last,) = deque(steps(source, **options), maxlen=1)
+    return last.best
 
 
 def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
@@ -161,9 +164,7 @@ class _Job:
         effort = effort_of(chosen["effort"])
         loss = _one_of("loss", chosen["loss"], LOSSES)
         progressive = _one_of("progressive", chosen["progressive"], PROGRESSIVE)
-        layouts = _one_of(
-            "chroma_subsampling", chosen["chroma_subsampling"], _layouts(effort)
-        )
+        layouts = _one_of("chroma_subsampling", chosen["chroma_subsampling"], _layouts(effort))
         if not 1 <= chosen["threads"] <= MAX_THREADS:
             raise UsageError(f"threads {chosen['threads']} is out of range 1…{MAX_THREADS}")
         request = goal_from_options(

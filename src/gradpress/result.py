@@ -13,6 +13,7 @@ import PIL.Image
 from gradpress.descent import History, Solution
 from gradpress.files import write_atomically
 from gradpress.goal import Goal
+from gradpress.jpeg.objective import Encoding
 
 
 class Status(enum.Enum):
@@ -45,7 +46,7 @@ class Result:
     progressive: bool
     notices: tuple[str, ...]
     """What the user should know: transparency flattened, first frame only, …"""
-    solution: Solution | None
+    solution: Solution[Encoding] | None
     """The descent's account; None for a file that was passed through."""
     seconds: float
     cpu_seconds: float

@@ -154,7 +154,7 @@ RESPONSES: dict[type[Goal], Response] = {
 
 @dataclass(frozen=True)
 class Aim:
-    """Where a gradient step led: what is still quantised anew, at other λ, when the descent is over."""
+    """Where the last gradient step led: what is quantised anew when only λ still moves."""
 
     origin: Coefficients
     targets: Coefficients
@@ -195,7 +195,7 @@ class DualAscent:
     response: Response
     sweeps: int
 
-    def init(self, encoding: Encoding) -> DualState:  # noqa: ARG002
+    def init(self, encoding: Encoding) -> DualState:
         """Nothing to remember yet."""
         return DualState()
 
@@ -344,9 +344,7 @@ def descend(
         origin=targets,
         workers=objective.workers,
     )
-    method = DualAscent(
-        first, lambda e: pursuit.excess(measure(e)), RESPONSES[type(goal)], sweeps
-    )
+    method = DualAscent(first, lambda e: pursuit.excess(measure(e)), RESPONSES[type(goal)], sweeps)
     before = math.nan
     for step in iterate(objective, first, method, measure=lambda e: pursuit.score(measure(e))):
         measured = measure(step.params)

@@ -59,9 +59,7 @@ def dequantise(
 ) -> Blocks:
     """Coefficients ``level × step``."""
     blocks = np.empty(levels.shape, np.float32)
-    workers.stripes(
-        len(levels), lambda b, e: _kernels.dequantise(levels[b:e], steps, blocks[b:e])
-    )
+    workers.stripes(len(levels), lambda b, e: _kernels.dequantise(levels[b:e], steps, blocks[b:e]))
     return blocks
 
 

@@ -1,4 +1,4 @@
-"""Descent on any function: methods, step rules, the loop, and its outcome. Nothing here knows of pictures.
+"""Descent on any function: methods, step rules, the loop, its outcome. Nothing knows of pictures.
 
 In the order of use: ``contract`` (objectives and methods), ``tree`` (arithmetic on parameters),
 ``rules`` (how long a step is), ``methods``, ``iterate`` (the one loop), ``solution`` (steps,

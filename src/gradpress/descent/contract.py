@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 P = TypeVar("P")
 G = TypeVar("G")
 S = TypeVar("S")
+P_contra = TypeVar("P_contra", contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,10 @@ class Evaluation(Generic[G]):
     terms: Terms
 
 
-class Objective(Protocol[P, G]):
+class Objective(Protocol[P_contra, G]):
     """Something to be made small."""
 
-    def evaluate(self, params: P, /) -> Evaluation[G]:
+    def evaluate(self, params: P_contra, /) -> Evaluation[G]:
         """J, with the gradient of its smooth part."""
 
 
@@ -59,6 +60,11 @@ class Method(Protocol[P, G, S]):
         """The state before the first step."""
 
     def step(
-        self, objective: Any, params: P, evaluation: Evaluation[G], state: S, /
+        self,
+        objective: Any,  # noqa: ANN401
+        params: P,
+        evaluation: Evaluation[G],
+        state: S,
+        /,
     ) -> tuple[P, S]:
         """The next parameters and state, given the evaluation at the present ones."""

@@ -22,7 +22,7 @@ class Gradient:
 
     rate: Schedule | Backtracking = field(default_factory=Backtracking)
 
-    def init(self, params: Tree) -> tuple[int, float]:  # noqa: ARG002
+    def init(self, params: Tree) -> tuple[int, float]:
         """Step index, and the rate that backtracking starts from."""
         return 0, self.rate.first if isinstance(self.rate, Backtracking) else 0.0
 
@@ -44,9 +44,9 @@ class Gradient:
 
 @dataclass(frozen=True)
 class Momentum:
-    """v ← momentum · v - rate · ∇J; θ ← θ + v (Polyak 1964), or Nesterov's (1983) look-ahead form."""
+    """v ← momentum · v - rate · ∇J; θ ← θ + v (Polyak 1964); Nesterov's (1983) looks ahead."""
 
-    rate: Schedule = constant(1e-2)
+    rate: Schedule = field(default_factory=lambda: constant(1e-2))
     momentum: float = 0.9
     nesterov: bool = False
 
@@ -56,7 +56,7 @@ class Momentum:
 
     def step(
         self,
-        objective: Objective[Tree, Tree],  # noqa: ARG002
+        objective: Objective[Tree, Tree],
         params: Tree,
         evaluation: Evaluation[Tree],
         state: tuple[int, Tree],
@@ -64,7 +64,9 @@ class Momentum:
         """One step of the heavy ball."""
         index, velocity = state
         rate = self.rate(index)
-        velocity = tree_map(lambda v, g: self.momentum * v - rate * g, velocity, evaluation.gradient)
+        velocity = tree_map(
+            lambda v, g: self.momentum * v - rate * g, velocity, evaluation.gradient
+        )
         if not self.nesterov:
             return add_scaled(params, 1.0, velocity), (index + 1, velocity)
         ahead = tree_map(lambda v, g: self.momentum * v - rate * g, velocity, evaluation.gradient)
@@ -72,9 +74,9 @@ class Momentum:
 
 
 class Moments(NamedTuple):
-    """Adam's state: step index, running mean of the gradient and of its square."""
+    """Adam's state: steps taken, running mean of the gradient and of its square."""
 
-    index: int
+    steps: int
     first: Tree
     second: Tree
 
@@ -83,7 +85,7 @@ class Moments(NamedTuple):
 class Adam:
     """Steps scaled by running moments of the gradient (Kingma and Ba, 2015, algorithm 1)."""
 
-    rate: Schedule = constant(1e-3)
+    rate: Schedule = field(default_factory=lambda: constant(1e-3))
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
@@ -94,19 +96,21 @@ class Adam:
 
     def step(
         self,
-        objective: Objective[Tree, Tree],  # noqa: ARG002
+        objective: Objective[Tree, Tree],
         params: Tree,
         evaluation: Evaluation[Tree],
         state: Moments,
     ) -> tuple[Tree, Moments]:
         """One step, with the moments' bias towards zero undone."""
-        g, n, b1, b2 = evaluation.gradient, state.index + 1, self.beta1, self.beta2
+        g, n, b1, b2 = evaluation.gradient, state.steps + 1, self.beta1, self.beta2
         first = tree_map(lambda m, d: b1 * m + (1 - b1) * d, state.first, g)
         second = tree_map(lambda v, d: b2 * v + (1 - b2) * d * d, state.second, g)
         direction = tree_map(
-            lambda m, v: (m / (1 - b1**n)) / (np.sqrt(v / (1 - b2**n)) + self.epsilon), first, second
+            lambda m, v: (m / (1 - b1**n)) / (np.sqrt(v / (1 - b2**n)) + self.epsilon),
+            first,
+            second,
         )
-        return add_scaled(params, -self.rate(state.index), direction), Moments(n, first, second)
+        return add_scaled(params, -self.rate(state.steps), direction), Moments(n, first, second)
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class ProximalGradient(Generic[P, G]):
     shrink: float | None = None
     attempts: int = 5
 
-    def init(self, params: P) -> float:  # noqa: ARG002
+    def init(self, params: P) -> float:
         """The rate to try first."""
         return self.rate
 

@@ -60,8 +60,10 @@ class History:
         """The columns as CSV text with a header line; an empty field stands for no measurement."""
         lines = ["step,seconds,objective,distortion,bits,measured"]
         columns = (self.index, self.seconds, self.value, self.distortion, self.bits, self.measured)
-        for row in zip(*columns, strict=True):
-            lines.append(",".join("" if field is None else f"{field:.9g}" for field in row))
+        lines += [
+            ",".join("" if field is None else f"{field:.9g}" for field in row)
+            for row in zip(*columns, strict=True)
+        ]
         return "\n".join(lines) + "\n"
 
 
@@ -95,7 +97,7 @@ class Solution(Generic[P]):
 
 
 class Recorder(Generic[P]):
-    """Takes in steps as they come; keeps the best one and everybody's numbers, not their parameters."""
+    """Takes in steps as they come; keeps the best one, and of the others only the numbers."""
 
     def __init__(self) -> None:
         self.best: Step[P] | None = None

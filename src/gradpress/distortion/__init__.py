@@ -33,4 +33,11 @@ class Distortion(Protocol):
         """The curvature to expect when errors are ``rms`` (root mean square) large."""
 
 
-__all__ = ["AbsoluteError", "Distortion", "Picture", "SquaredError", "measured_squared_error", "psnr"]
+__all__ = [
+    "AbsoluteError",
+    "Distortion",
+    "Picture",
+    "SquaredError",
+    "measured_squared_error",
+    "psnr",
+]

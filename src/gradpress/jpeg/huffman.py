@@ -54,5 +54,5 @@ def optimal_table(counts: Counts) -> HuffmanTable:
 
 
 def header_bytes(counts: Counts) -> int:
-    """Bytes that a table for these counts adds to a DHT segment: class and slot, lengths, symbols."""
+    """Bytes that a table for these counts adds to a DHT segment, class and slot included."""
     return 1 + MAX_BITS + int(np.count_nonzero(counts))

@@ -56,13 +56,16 @@ def render(coefficients: Coefficients, layout: Layout, workers: Workers = SERIAL
     if len(planes) == 1:
         return Rendering(planes, planes, planes[0][np.newaxis, : size[0], : size[1]].copy())
     samples = tuple(
-        plane if is_full_size(layout, i) else upsample(plane, layout.size(i), size, layout.ratio(i)[1], workers)
+        plane
+        if is_full_size(layout, i)
+        else upsample(plane, layout.size(i), size, layout.ratio(i)[1], workers)
         for i, plane in enumerate(planes)
     )
+    y, cb, cr = samples
     decoded = np.empty((3, *size), np.float32)
     workers.stripes(
         -(-size[0] // 8),
-        lambda b, e: _kernels.ycc_to_rgb(*samples, 8 * b, min(8 * e, size[0]), decoded),
+        lambda b, e: _kernels.ycc_to_rgb(y, cb, cr, 8 * b, min(8 * e, size[0]), decoded),
     )
     return Rendering(planes, samples, decoded)
 
@@ -80,16 +83,19 @@ def pull_back(
         padded = np.zeros(planes[0].shape, np.float32)
         padded[: size[0], : size[1]] = gradient[0]
         return (forward_dct(padded, 0.0, workers, clamped=planes[0]),)
-    by_sample = [np.zeros(sample.shape, np.float32) for sample in rendering.samples]
+    y, cb, cr = rendering.samples
+    dy, dcb, dcr = (np.zeros(sample.shape, np.float32) for sample in rendering.samples)
     workers.stripes(
         -(-size[0] // 8),
         lambda b, e: _kernels.ycc_to_rgb_adjoint(
-            *rendering.samples, gradient, 8 * b, min(8 * e, size[0]), *by_sample
+            y, cb, cr, gradient, 8 * b, min(8 * e, size[0]), dy, dcb, dcr
         ),
     )
     by_plane = (
-        g if is_full_size(layout, i) else upsample_adjoint(g, layout.size(i), p.shape, layout.ratio(i)[1], workers)
-        for i, (g, p) in enumerate(zip(by_sample, planes, strict=True))
+        g
+        if is_full_size(layout, i)
+        else upsample_adjoint(g, layout.size(i), p.shape, layout.ratio(i)[1], workers)
+        for i, (g, p) in enumerate(zip((dy, dcb, dcr), planes, strict=True))
     )
     return tuple(
         forward_dct(g, 0.0, workers, clamped=p) for g, p in zip(by_plane, planes, strict=True)
@@ -101,7 +107,7 @@ def chroma_in_luma(
 ) -> Blocks:
     """Luma's rows of AᵀA times chroma coefficients: what Cb and Cr do along the direction of Y."""
     cross = (RGB_FROM_YCC.T @ RGB_FROM_YCC)[0].astype(np.float32)
-    mixed = chroma[0] * cross[1] + chroma[1] * cross[2]
+    mixed: Blocks = chroma[0] * cross[1] + chroma[1] * cross[2]
     if is_full_size(layout, 1):
         return mixed
     size = (layout.height, layout.width)
@@ -127,10 +133,11 @@ def decode(symbols: Symbols, workers: Workers = SERIAL) -> NDArray[np.uint8]:
         plane if is_full_size(layout, i) else _upsample_exact(plane, layout, i, workers)
         for i, plane in enumerate(planes)
     ]
+    y, cb, cr = samples
     rgb = np.empty((*size, 3), np.uint8)
     workers.stripes(
         -(-size[0] // 8),
-        lambda b, e: _kernels.ycc_to_rgb_exact(*samples, 8 * b, min(8 * e, size[0]), rgb),
+        lambda b, e: _kernels.ycc_to_rgb_exact(y, cb, cr, 8 * b, min(8 * e, size[0]), rgb),
     )
     return rgb
 
@@ -165,21 +172,18 @@ def is_full_size(layout: Layout, component: int) -> bool:
     return layout.factors[component] == layout.max_factors
 
 
-def analyse(
-    planes: NDArray[np.float32], layout: Layout, workers: Workers = SERIAL
-) -> Coefficients:
+def analyse(planes: NDArray[np.float32], layout: Layout, workers: Workers = SERIAL) -> Coefficients:
     """Coefficients of ``(C, H, W)`` planes in [0, 255], chroma averaged where it is subsampled."""
     return tuple(
-        forward_dct(
-            pad_to_blocks(_component(planes, layout, i), layout.blocks(i)), 128.0, workers
-        )
+        forward_dct(pad_to_blocks(_component(planes, layout, i), layout.blocks(i)), 128.0, workers)
         for i in range(len(layout.factors))
     )
 
 
 def _component(planes: NDArray[np.float32], layout: Layout, component: int) -> Plane:
     if len(layout.factors) == 1:
-        return planes[0]
+        grey: Plane = planes[0]
+        return grey
     plane = component_from_rgb(planes, component)
     return box_downsample(plane, *layout.ratio(component))
 

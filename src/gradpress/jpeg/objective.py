@@ -29,7 +29,7 @@ from gradpress.workers import SERIAL, Workers
 
 COARSENESS = 0.27
 """λ / step² of squared error: fine steps and much zeroing. Fitted on Kodak 5, 13, 19, 23 over
-0.2…3 bpp (``notes/squared-error.md``); flat from 0.2 to 0.35, and per frequency nothing is gained."""
+0.2…3 bpp; flat from 0.2 to 0.35, and other steps by frequency gain nothing (``notes/``)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,9 @@ class JpegObjective:
         coefficients = dequantised(encoding.symbols, self.workers)
         distortion, slope = self.slope(coefficients)
         terms = Terms(distortion=distortion, bits=encoding.bits)
-        return Evaluation(distortion + encoding.lagrangian * encoding.bits, distortion, slope, terms)
+        return Evaluation(
+            distortion + encoding.lagrangian * encoding.bits, distortion, slope, terms
+        )
 
     def slope(self, coefficients: Coefficients) -> tuple[float, Slope]:
         """D and its slope at coefficients that need not be on any lattice."""
@@ -127,11 +129,11 @@ def quantise(
     counts = [NO_SYMBOLS] * len(targets)
     for i in reversed(range(len(targets))):
         if i == 0 and len(targets) > 1 and origin is not None:
-            chroma = tuple(
+            cb, cr = (
                 dequantise(levels[c], steps[c].astype(np.float32), workers) - origin[c]
                 for c in (1, 2)
             )
-            moved[0] = targets[0] - model.chroma_in_luma(chroma, layout, workers) / gains[0]
+            moved[0] = targets[0] - model.chroma_in_luma((cb, cr), layout, workers) / gains[0]
         order = scan_order(layout, i)
         levels[i] = trellis.quantise(
             moved[i], np.float32(curvature) * gains[i], steps[i].astype(np.float32), prices[i],

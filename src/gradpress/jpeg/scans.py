@@ -7,7 +7,8 @@ the others, so the script is put together from the cheapest parts, counted exact
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -107,9 +108,7 @@ class Coder:
             )
         words = np.stack([table.words() for table in tables])
         sizes = np.stack([table.sizes for table in tables])
-        return _kernels.write_dc(
-            levels, sequence.component, sequence.block, scan.low, words, sizes
-        )
+        return _kernels.write_dc(levels, sequence.component, sequence.block, scan.low, words, sizes)
 
     def _sequence(self, scan: Scan) -> Sequence:
         layout = self.symbols.layout
@@ -143,7 +142,7 @@ def progressive_script(coder: Coder) -> tuple[CostedScan, ...]:
     return (*_dc_scans(coder), *firsts, *refinements)
 
 
-def _total(scans: tuple[CostedScan, ...]) -> int:
+def _total(scans: Iterable[CostedScan]) -> int:
     return sum(costed.total_bits for costed in scans)
 
 
@@ -176,9 +175,7 @@ def _dc_scans(coder: Coder) -> tuple[CostedScan, ...]:
     groups = {(everything,), tuple((i,) for i in everything)}
     scripts = [
         tuple(
-            coder.cost(Scan(group, 0, 0, high, low))
-            for high, low in passes
-            for group in components
+            coder.cost(Scan(group, 0, 0, high, low)) for high, low in passes for group in components
         )
         for components in sorted(groups)
         for passes in (((0, 0),), ((0, 1), (1, 0)))

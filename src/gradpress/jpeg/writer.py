@@ -1,4 +1,4 @@
-"""Symbols to a JPEG file: markers, tables and scans (ITU-T T.81, annex B; JFIF 1.02; ICC.1, annex B)."""
+"""Symbols to a JPEG file: markers, tables, scans (T.81, annex B; JFIF 1.02; ICC.1, annex B)."""
 
 from __future__ import annotations
 
@@ -169,7 +169,9 @@ def _application(metadata: Metadata) -> bytes:
     """JFIF APP0, EXIF APP1 and the ICC profile in numbered APP2 pieces."""
     across, down = metadata.density or (1, 1)
     units = 1 if metadata.density else 0
-    pieces = [_segment(0xE0, struct.pack(">5sHBHHBB", b"JFIF\0", 0x0101, units, across, down, 0, 0))]
+    pieces = [
+        _segment(0xE0, struct.pack(">5sHBHHBB", b"JFIF\0", 0x0101, units, across, down, 0, 0))
+    ]
     if metadata.exif:
         payload = b"Exif\0\0" + metadata.exif
         if len(payload) > MAX_SEGMENT:
@@ -188,7 +190,8 @@ def _icc_segments(profile: bytes) -> list[bytes]:
     chunks = [profile[i : i + room] for i in range(0, len(profile), room)]
     if len(chunks) > 255:
         raise GradpressError(
-            f"the ICC profile is {len(profile)} bytes, more than the {255 * room} that fit in a JPEG file"
+            f"the ICC profile is {len(profile)} bytes, more than the {255 * room} that fit in a "
+            "JPEG file; convert the picture to sRGB first"
         )
     return [
         _segment(0xE2, b"ICC_PROFILE\0" + bytes((number, len(chunks))) + chunk)
