@@ -32,7 +32,7 @@ from gradpress.jpeg.params import FACTORS, Layout, Symbols
 from gradpress.jpeg.start import prepare
 from gradpress.jpeg.writer import Metadata, Written, write
 from gradpress.result import Result, Status
-from gradpress.search import Measured, Pursuit, descend, plan
+from gradpress.search import Measured, Pursuit, descend, first_encoding, plan
 from gradpress.workers import Workers
 
 T = TypeVar("T")
@@ -116,11 +116,13 @@ def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
             prepare(planes, layout, job.effort.refinements, workers) for layout in job.layouts
         )
         overhead = HEADER_BYTES + _metadata_bytes(job.metadata)
-        chosen = plan(starts, job.goal, distortion, planes.size, overhead)
-        objective = JpegObjective(chosen.start.layout, distortion, workers)
         pursuit = Pursuit(job.goal, planes, distortion, job.file_bytes)
+        chosen = plan(starts, job.goal, distortion, planes.size, overhead)
+        first = first_encoding(chosen, pursuit, workers)
+        objective = JpegObjective(chosen.start.layout, distortion, workers)
+        del chosen, starts  # unquantised planes of every layout that was tried
         recorder: Recorder[Encoding] = Recorder()
-        for step, measured in descend(chosen, objective, pursuit, job.effort.sweeps):
+        for step, measured in descend(first, objective, pursuit, job.effort.sweeps):
             recorder.add(step)
             yield Snapshot(step, measured, lambda: job.finish(recorder))
 

@@ -27,14 +27,10 @@ from gradpress.jpeg.objective import (
     dequantised,
     quantise,
 )
-from gradpress.jpeg.params import Steps
+from gradpress.jpeg.params import Steps, Symbols
 from gradpress.jpeg.rate import SymbolBits
-from gradpress.jpeg.start import (
-    Forecast,
-    Forecaster,
-    Start,
-    find_lagrangian,
-)
+from gradpress.jpeg.start import Forecast, Forecaster, Start, find_lagrangian
+from gradpress.workers import Workers
 
 LAGRANGIANS = (1e-3, COARSENESS * 255**2 * 64)
 """λ of squared error below which no bit is saved any more, and above which every bit is."""
@@ -156,7 +152,7 @@ RESPONSES: dict[type[Goal], Response] = {
 class Aim:
     """Where the last gradient step led: what is quantised anew when only λ still moves."""
 
-    origin: Coefficients
+    origin: Symbols
     targets: Coefficients
     curvature: float
     prices: tuple[SymbolBits, ...]
@@ -209,10 +205,11 @@ class DualAscent:
         """A proximal step at the next λ."""
         aim, landing = state.aim, state.index > self.sweeps
         if aim is None or state.index < self.sweeps:
-            origin = dequantised(encoding.symbols, objective.workers)
             slope = evaluation.gradient
+            origin = dequantised(encoding.symbols, objective.workers)
             targets = objective.targets(origin, slope)
-            aim = Aim(origin, targets, slope.curvature, encoding.prices)
+            del origin
+            aim = Aim(encoding.symbols, targets, slope.curvature, encoding.prices)
         here = (state.x, self.excess(encoding))
         above, below = _bracket(here, state) if landing else (None, None)
         x = self._within(self._next(here, above, below), aim.curvature)
@@ -223,11 +220,12 @@ class DualAscent:
             aim.prices,
             self.forecast.lagrangian * math.exp(x),
             aim.curvature,
-            origin=aim.origin,
+            origin=dequantised(aim.origin, objective.workers),
             workers=objective.workers,
         )
         spare = here[1] >= 0 if landing else None
-        return following, DualState(state.index + 1, x, aim, above, below, spare)
+        kept = aim if state.index + 1 >= self.sweeps else None
+        return following, DualState(state.index + 1, x, kept, above, below, spare)
 
     def _next(self, here: Point, above: Point | None, below: Point | None) -> float:
         if above is None or below is None:
@@ -304,6 +302,7 @@ def plan(
             forecast = search(challenger, forecast.lagrangian)
         elif challenge.objective > (1 + HOPELESS) * forecast.objective:
             break
+        del rival  # its memory, before the next one is prepared
     return Plan(best, forecaster.refined(forecast))
 
 
@@ -325,25 +324,28 @@ def price(forecast: Forecast, distortion: Distortion, samples: int) -> float:
     return forecast.lagrangian * distortion.curvature_at(rms) / 2
 
 
-def descend(
-    chosen: Plan, objective: JpegObjective, pursuit: Pursuit, sweeps: int
-) -> Iterator[tuple[Step[Encoding], Measured]]:
-    """Measured steps: ``sweeps`` of them, and as many more as the goal needs to be met closely."""
-    measure = lru_cache(maxsize=2)(pursuit.measure)
-    forecast, goal = chosen.forecast, pursuit.goal
-    unit = price(forecast, objective.distortion, pursuit.planes.size) / forecast.lagrangian
+def first_encoding(chosen: Plan, pursuit: Pursuit, workers: Workers) -> Encoding:
+    """The plan's targets quantised: where the descent starts."""
+    forecast, goal, targets = chosen.forecast, pursuit.goal, chosen.start.targets
+    unit = price(forecast, pursuit.distortion, pursuit.planes.size) / forecast.lagrangian
     lagrangian = goal.value if isinstance(goal, Lagrangian) else unit * forecast.lagrangian
-    targets = chosen.start.targets
-    first = quantise(
-        objective.layout,
+    return quantise(
+        chosen.start.layout,
         targets,
         forecast.steps,
         forecast.prices,
         lagrangian,
         2 * unit,
         origin=targets,
-        workers=objective.workers,
+        workers=workers,
     )
+
+
+def descend(
+    first: Encoding, objective: JpegObjective, pursuit: Pursuit, sweeps: int
+) -> Iterator[tuple[Step[Encoding], Measured]]:
+    """Measured steps: ``sweeps`` of them, and as many more as the goal needs to be met closely."""
+    measure, goal = lru_cache(maxsize=1)(pursuit.measure), pursuit.goal
     method = DualAscent(first, lambda e: pursuit.excess(measure(e)), RESPONSES[type(goal)], sweeps)
     before = math.nan
     for step in iterate(objective, first, method, measure=lambda e: pursuit.score(measure(e))):

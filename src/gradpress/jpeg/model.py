@@ -36,13 +36,20 @@ Coefficients = tuple[Blocks, ...]
 
 
 @dataclass(frozen=True)
-class Rendering:
-    """What a decoder shows, and what it came from: the clamps' part in the adjoint."""
+class Samples:
+    """What a decoder makes of coefficients before colour: the clamps' part in the adjoint."""
 
     planes: tuple[Plane, ...]
     """Components at their own size, clamped to [0, 255] as decoders do, padded to whole blocks."""
-    samples: tuple[Plane, ...]
+    full: tuple[Plane, ...]
     """Components at full size; one that is not subsampled is its plane."""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """What a decoder shows, and the samples it came from."""
+
+    samples: Samples
     decoded: NDArray[np.float32]
     """``(C, H, W)`` grey or RGB in [0, 255]."""
 
@@ -54,37 +61,38 @@ def render(coefficients: Coefficients, layout: Layout, workers: Workers = SERIAL
     )
     size = (layout.height, layout.width)
     if len(planes) == 1:
-        return Rendering(planes, planes, planes[0][np.newaxis, : size[0], : size[1]].copy())
-    samples = tuple(
+        grey = planes[0][np.newaxis, : size[0], : size[1]].copy()
+        return Rendering(Samples(planes, planes), grey)
+    full = tuple(
         plane
         if is_full_size(layout, i)
         else upsample(plane, layout.size(i), size, layout.ratio(i)[1], workers)
         for i, plane in enumerate(planes)
     )
-    y, cb, cr = samples
+    y, cb, cr = full
     decoded = np.empty((3, *size), np.float32)
     workers.stripes(
         -(-size[0] // 8),
         lambda b, e: _kernels.ycc_to_rgb(y, cb, cr, 8 * b, min(8 * e, size[0]), decoded),
     )
-    return Rendering(planes, samples, decoded)
+    return Rendering(Samples(planes, full), decoded)
 
 
 def pull_back(
-    rendering: Rendering,
+    samples: Samples,
     gradient: NDArray[np.float32],
     layout: Layout,
     workers: Workers = SERIAL,
 ) -> Coefficients:
-    """∂D/∂coefficients from ∂D/∂decoded (``(C, H, W)``) at a rendering."""
+    """∂D/∂coefficients from ∂D/∂decoded (``(C, H, W)``) at a rendering's samples."""
     size = (layout.height, layout.width)
-    planes = rendering.planes
+    planes = samples.planes
     if len(planes) == 1:
         padded = np.zeros(planes[0].shape, np.float32)
         padded[: size[0], : size[1]] = gradient[0]
         return (forward_dct(padded, 0.0, workers, clamped=planes[0]),)
-    y, cb, cr = rendering.samples
-    dy, dcb, dcr = (np.zeros(sample.shape, np.float32) for sample in rendering.samples)
+    y, cb, cr = samples.full
+    dy, dcb, dcr = (np.zeros(plane.shape, np.float32) for plane in samples.full)
     workers.stripes(
         -(-size[0] // 8),
         lambda b, e: _kernels.ycc_to_rgb_adjoint(
@@ -198,7 +206,8 @@ def gain(layout: Layout) -> tuple[NDArray[np.float32], ...]:
     if len(layout.factors) == 1:
         return (np.ones(64, np.float32),)
     colour = (RGB_FROM_YCC**2).sum(axis=0)
-    response = (10 + 6 * np.cos(np.pi * np.arange(8) / 8)) / 8
+    repeated = layout.size(1)[1] <= 2  # too narrow for the triangle filter
+    response = np.full(8, 2.0) if repeated else (10 + 6 * np.cos(np.pi * np.arange(8) / 8)) / 8
     flat = np.ones(8)
     gains = []
     for i, (h, v) in enumerate(layout.factors):

@@ -75,9 +75,11 @@ class JpegObjective:
     def slope(self, coefficients: Coefficients) -> tuple[float, Slope]:
         """D and its slope at coefficients that need not be on any lattice."""
         rendering = model.render(coefficients, self.layout, self.workers)
-        curvature = self.distortion.curvature(rendering.decoded)
-        distortion, by_sample = self.distortion.value_and_gradient(rendering.decoded)
-        gradient = model.pull_back(rendering, by_sample, self.layout, self.workers)
+        samples, decoded = rendering.samples, rendering.decoded
+        curvature = self.distortion.curvature(decoded)
+        distortion, by_sample = self.distortion.value_and_gradient(decoded)
+        del rendering, decoded  # a picture's memory, not needed any more
+        gradient = model.pull_back(samples, by_sample, self.layout, self.workers)
         return distortion, Slope(gradient, curvature)
 
     def prox(self, encoding: Encoding, slope: Slope, rate: float = 1.0) -> Encoding:

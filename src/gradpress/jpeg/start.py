@@ -8,6 +8,7 @@ sample of the picture's rows, where trying one costs milliseconds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -74,14 +75,19 @@ def prepare(
     if len(set(layout.factors)) == 1:
         return Start(layout, targets, 0.0, workers)
     objective = JpegObjective(layout, SquaredError(planes, workers), workers)
-    distortion, slope = objective.slope(targets)
-    for _ in range(refinements):
-        candidate = objective.targets(targets, slope)
-        fitted, slope = objective.slope(candidate)
+    distortion, candidate = math.inf, targets
+    for _ in range(refinements + 1):
+        fitted, following = _descended(objective, candidate)
         if not fitted < distortion:
             break
-        targets, distortion = candidate, fitted
+        targets, distortion, candidate = candidate, fitted, following
     return Start(layout, targets, distortion, workers)
+
+
+def _descended(objective: JpegObjective, coefficients: Coefficients) -> tuple[float, Coefficients]:
+    """D at the coefficients, and where a gradient step leads from there."""
+    distortion, slope = objective.slope(coefficients)
+    return distortion, objective.targets(coefficients, slope)
 
 
 def sampled(start: Start) -> tuple[Start, float]:
