@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradpress import _kernels
-from gradpress.jpeg.huffman import HuffmanTable, header_bytes, optimal_table
+from gradpress.jpeg.huffman import HuffmanTable, header_bytes, optimal_table, share_tables
 
 COUNTS = st.dictionaries(st.integers(0, 255), st.integers(1, 10**7), min_size=1, max_size=256)
 
@@ -84,6 +84,28 @@ def test_the_segment_lists_what_the_words_need():
         place += number
         word <<= 1
     assert words == {int(s): (int(table.words()[s]), int(table.sizes[s])) for s in symbols}
+
+
+def total_bits(counts, groups):
+    joint = [np.sum([counts[i] for i in group], axis=0) for group in groups]
+    return sum(optimal_table(c).cost(c) + 8 * header_bytes(c) for c in joint)
+
+
+@given(st.lists(COUNTS, min_size=1, max_size=5), st.integers(1, 5))
+@settings(max_examples=30, deadline=None)
+def test_shared_tables_cost_no_more_than_tables_apart(dictionaries, most):
+    counts = [counts_of(dictionary) for dictionary in dictionaries]
+    groups = share_tables(counts, most)
+    assert len(groups) <= most
+    assert sorted(i for group in groups for i in group) == list(range(len(counts)))
+    if most >= len(counts):
+        assert total_bits(counts, groups) <= total_bits(counts, [(i,) for i in range(len(counts))])
+
+
+def test_like_counts_share_a_table_and_unlike_ones_do_not():
+    few, many = counts_of({1: 900, 2: 500, 3: 10}), counts_of({1: 9, 2: 500, 3: 90000, 4: 70000})
+    assert share_tables([few, many, few], 4) == [(0, 2), (1,)]
+    assert share_tables([few, many, few], 1) == [(0, 1, 2)]
 
 
 def test_bad_arguments_are_refused():

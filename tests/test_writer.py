@@ -13,10 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_model import LAYOUTS
 
-from gradpress import _kernels
 from gradpress.errors import GradpressError
+from gradpress.jpeg import scans, writer
+from gradpress.jpeg.huffman import optimal_table
 from gradpress.jpeg.params import FACTORS, ZIGZAG, Layout, Symbols
-from gradpress.jpeg.scans import Coder, Scan, progressive_script
+from gradpress.jpeg.scans import (
+    CodedScan,
+    Coder,
+    Scan,
+    Slot,
+    baseline_script,
+    progressive_script,
+    script_bits,
+)
 from gradpress.jpeg.writer import Metadata, baseline_bits, write
 
 jpeglib = pytest.importorskip("jpeglib")
@@ -74,19 +83,48 @@ def test_a_foreign_reader_gets_the_same_levels_and_steps(
     assert_same(symbols, written.data)
 
 
-def entropy_coded(data):
-    """Bits of each scan's entropy-coded segment, unstuffed, with the last byte's padding."""
-    bits, at = [], 2
+@given(layout=LAYOUTS, seed=st.integers(0, 2**32 - 1), density=st.sampled_from([0.02, 0.3]))
+@settings(max_examples=30, deadline=None)
+def test_pillow_shows_the_same_picture_from_both_kinds_of_file(layout, seed, density):
+    symbols = symbols_of(layout, np.random.default_rng(seed), density, 30)
+    shown = []
+    for progressive in (False, True):
+        data = write(symbols, progressive=progressive).data
+        with PIL.Image.open(io.BytesIO(data)) as picture:
+            assert picture.size == (layout.width, layout.height)
+            assert picture.info.get("progressive", 0) == int(progressive)
+            shown.append(np.asarray(picture))
+    assert np.array_equal(*shown)
+
+
+@given(layout=LAYOUTS, seed=st.integers(0, 2**32 - 1), amplitude=st.sampled_from([1, 30, 1023]))
+@settings(max_examples=20, deadline=None)
+def test_the_smaller_file_is_chosen_and_chosen_again(layout, seed, amplitude):
+    symbols = symbols_of(layout, np.random.default_rng(seed), 0.2, amplitude)
+    both = [len(write(symbols, progressive=progressive).data) for progressive in (False, True)]
+    chosen = write(symbols)
+    assert len(chosen.data) == min(both)
+    assert write(symbols) == chosen
+
+
+def segments(data):
+    """Marker, payload and entropy-coded data behind it, of each segment between SOI and EOI."""
+    found, at = [], 2
     while data[at + 1] != 0xD9:
         length = int.from_bytes(data[at + 2 : at + 4])
-        is_scan = data[at + 1] == 0xDA
-        at += 2 + length
-        if is_scan:
-            start = at
-            while data[at] != 0xFF or data[at + 1] == 0:
-                at += 1
-            bits.append(8 * len(data[start:at].replace(b"\xff\x00", b"\xff")))
-    return bits
+        marker, payload = data[at + 1], data[at + 4 : at + 2 + length]
+        at = start = at + 2 + length
+        while marker == 0xDA and (data[at] != 0xFF or data[at + 1] == 0):
+            at += 1
+        found.append((marker, payload, data[start:at]))
+    assert data[at:] == b"\xff\xd9"
+    return found
+
+
+def entropy_coded(data):
+    """Bits of each scan's entropy-coded segment, unstuffed, with the last byte's padding."""
+    scans_data = [coded for marker, _, coded in segments(data) if marker == 0xDA]
+    return [8 * len(coded.replace(b"\xff\x00", b"\xff")) for coded in scans_data]
 
 
 @given(
@@ -105,26 +143,74 @@ def test_estimated_bits_are_the_segments_lengths(layout, seed, density, amplitud
         assert entropy_coded(written.data) == padded
 
 
-@pytest.mark.parametrize("low", [0, 1, 2, 3])
-def test_every_depth_of_successive_approximation(low):
-    """Scripts written by hand, for the search picks few of them."""
-    layout = Layout(70, 50, FACTORS["grey"])
-    symbols = symbols_of(layout, np.random.default_rng(low), 0.3, 20)
+@given(layout=LAYOUTS, seed=st.integers(0, 2**32 - 1), grey_levels=st.sampled_from([0, 0.02, 0.5]))
+@settings(max_examples=30, deadline=None)
+def test_scripts_are_costed_as_they_are_written(layout, seed, grey_levels):
+    """Headers and data; the padding is reckoned as half a byte."""
+    symbols = symbols_of(layout, np.random.default_rng(seed), grey_levels, 9)
     coder = Coder(symbols)
-    script = [Scan((0,), 0, 0, 0, low), Scan((0,), 1, 9, 0, low), Scan((0,), 10, 63, 0, low)]
-    for bit in reversed(range(low)):
-        script += [Scan((0,), 0, 0, bit + 1, bit), Scan((0,), 1, 63, bit + 1, bit)]
-    assert_same(symbols, written_by_hand(symbols, coder, script))
+    for script in (baseline_script(coder), progressive_script(coder)):
+        data = write(symbols, progressive=len(script) > 1).data
+        headers = sum(4 + len(body) for marker, body, _ in segments(data) if marker in (0xC4, 0xDA))
+        bits = sum(coded.bits for coded in script)
+        assert script_bits(script) == bits + 4 * len(script) + 8 * headers
 
 
-def written_by_hand(symbols, coder, script):
-    from gradpress.jpeg import writer  # noqa: PLC0415
-
-    body = writer._frame(symbols, 0xC2)
+def written_by_hand(symbols, script):
+    """A progressive file by this script, each scan with tables of its own."""
+    coder = Coder(symbols)
+    parts = [b"\xff\xd8", writer._frame(symbols, 0xC2)]
     for scan in script:
-        costed = coder.cost(scan)
-        body += writer._scan_header(costed) + coder.write(costed)
-    return b"\xff\xd8" + writer._application(Metadata()) + body + b"\xff\xd9"
+        counted = coder.count(scan)
+        dc = tuple(Slot(False, i, optimal_table(counts)) for i, counts in enumerate(counted.dc))
+        ac = tuple(Slot(True, i, optimal_table(counts)) for i, counts in enumerate(counted.ac))
+        coded = CodedScan(scan, dc, ac, dc + ac, 0)
+        parts += [writer._dht(coded.new), writer._sos(coded), coder.write(coded)]
+    return b"".join(parts) + b"\xff\xd9"
+
+
+@given(
+    layout=LAYOUTS,
+    seed=st.integers(0, 2**32 - 1),
+    density=st.sampled_from([0, 0.05, 0.6]),
+    amplitude=st.sampled_from([3, 20, 1023]),
+    dc_low=st.integers(0, 3),
+    cuts=st.sets(st.integers(1, 62), max_size=4),
+    lows=st.lists(st.integers(0, 6), min_size=5, max_size=5),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_script_is_written_right(layout, seed, density, amplitude, dc_low, cuts, lows):
+    """Any cuts, any depth of each band: the search picks few of them."""
+    symbols = symbols_of(layout, np.random.default_rng(seed), density, amplitude)
+    everything = tuple(range(len(layout.factors)))
+    script = [Scan(everything, 0, 0, 0, dc_low)]
+    script += [Scan(everything, 0, 0, bit + 1, bit) for bit in reversed(range(dc_low))]
+    edges = [0, *sorted(cuts), 63]
+    for component in everything:
+        for begin, end, low in zip(edges[:-1], edges[1:], lows, strict=False):
+            band = ((component,), begin + 1, end)
+            script.append(Scan(*band, 0, low))
+            script += [Scan(*band, bit + 1, bit) for bit in reversed(range(low))]
+    assert_same(symbols, written_by_hand(symbols, script))
+
+
+def test_more_tables_than_a_decoder_holds_come_by_fours():
+    """Bands and components as unlike as can be: five tables and more of AC."""
+    layout = Layout(320, 320, FACTORS["444"])
+    rng = np.random.default_rng(0)
+    levels = [np.zeros((*layout.blocks(i), 64), np.int16) for i in range(3)]
+    for level, spread in zip(levels, (60, 8, 1), strict=True):
+        for begin, end, scale in ((1, 3, spread), (3, 13, spread / 4), (13, 64, spread / 40)):
+            noise = rng.laplace(0, scale, (*level.shape[:2], end - begin))
+            level[..., begin:end] = noise.round().clip(-1023, 1023)
+    symbols = Symbols(layout, (np.ones(64, np.uint8),) * 3, tuple(levels))
+    script = progressive_script(Coder(symbols))
+    defined = [id(slot.table) for coded in script for slot in coded.new]
+    used = {id(slot.table) for coded in script for slot in coded.dc + coded.ac}
+    assert sorted(defined) == sorted(used)
+    assert sum(slot.ac for coded in script for slot in coded.new) > 4
+    assert all(slot.index < 4 for coded in script for slot in coded.new)
+    assert_same(symbols, write(symbols, progressive=True).data)
 
 
 def test_end_of_band_runs_longer_than_32767_blocks():
@@ -136,19 +222,33 @@ def test_end_of_band_runs_longer_than_32767_blocks():
 
 def test_the_search_is_no_worse_than_one_scan_per_component():
     symbols = symbols_of(Layout(160, 120, FACTORS["420"]), np.random.default_rng(0), 0.1, 6)
-    coder = Coder(symbols)
     plain = [Scan((0, 1, 2), 0, 0), *(Scan((i,), 1, 63) for i in range(3))]
-    found = sum(costed.total_bits for costed in progressive_script(coder))
-    assert found <= sum(coder.cost(scan).total_bits for scan in plain)
+    assert len(write(symbols, progressive=True).data) <= len(written_by_hand(symbols, plain))
 
 
-def test_counting_equals_writing_for_refinements_with_many_corrections():
-    rng = np.random.default_rng(1)
-    levels = (rng.integers(2, 8, (40, 40, 64)) * rng.choice([-1, 1], (40, 40, 64))).astype(np.int16)
-    sparse = _kernels.SparseLevels(levels, 40, 40)
-    counts = np.zeros(256, np.int64)
-    raw = sparse.count(1, 63, 0, True, counts)
-    assert raw >= 40 * 40 * 63  # one correction bit for each level
+@pytest.mark.parametrize("name", ["grey", "420", "422"])
+def test_a_large_picture_is_searched_on_some_of_its_rows(name):
+    layout = Layout(1003, 777, FACTORS[name])
+    symbols = symbols_of(layout, np.random.default_rng(1), 0.05, 6)
+    thin, share = scans._thinned(symbols)
+    assert share > 1
+    factor = layout.max_factors[1]
+    assert thin.layout.mcus == (len(range(0, 777 // (8 * factor), share)), layout.mcus[1])
+    for i, (kept, level) in enumerate(zip(thin.levels, symbols.levels, strict=True)):
+        assert kept.shape == (*thin.layout.blocks(i), 64)
+        assert thin.layout.own_blocks(i)[0] == len(kept)
+        height = layout.factors[i][1]
+        assert np.array_equal(kept[height : 2 * height], level[share * height :][:height])
+    assert_same(symbols, write(symbols, progressive=True).data)
+
+
+def test_padding_is_coded_in_interleaved_scans_only():
+    symbols = symbols_of(Layout(8, 8, FACTORS["420"]), np.random.default_rng(0), 0.1, 5)
+    bits, progressive = baseline_bits(symbols), write(symbols, progressive=True)
+    assert symbols.layout.own_blocks(0) == (1, 1)
+    symbols.levels[0][1, 1, 40] = 7
+    assert baseline_bits(symbols) > bits
+    assert write(symbols, progressive=True) == progressive
 
 
 def test_metadata_arrives():
@@ -178,3 +278,39 @@ def test_levels_that_no_baseline_code_holds_are_refused():
     for progressive in (True, False):
         with pytest.raises(ValueError, match="10 bits"):
             write(symbols, progressive=progressive)
+
+
+@pytest.mark.parametrize("progressive", [True, False])
+def test_dc_differences_beyond_11_bits_are_refused(progressive):
+    symbols = symbols_of(Layout(16, 8, FACTORS["grey"]), np.random.default_rng(0), 0, 1)
+    symbols.levels[0][0, :, 0] = -1024, 1024
+    with pytest.raises(ValueError, match="11 bits"):
+        write(symbols, progressive=progressive)
+    symbols.levels[0][0, :, 0] = -1024, 1023
+    assert_same(symbols, write(symbols, progressive=progressive).data)
+
+
+@pytest.mark.parametrize(("width", "height"), [(65536, 1), (1, 65536)])
+def test_a_picture_too_long_for_jpeg_is_refused(width, height):
+    layout = Layout(width, height, FACTORS["grey"])
+    levels = np.zeros((*layout.blocks(0), 64), np.int16)
+    with pytest.raises(GradpressError, match="65536"):
+        write(Symbols(layout, (np.ones(64, np.uint8),), (levels,)))
+
+
+@pytest.mark.parametrize(("width", "height"), [(65500, 1), (1, 65500)])
+def test_the_longest_pictures_that_libjpeg_reads_are_written(width, height):
+    layout = Layout(width, height, FACTORS["420"])
+    symbols = symbols_of(layout, np.random.default_rng(0), 0.01, 5)
+    assert_same(symbols, write(symbols).data)
+
+
+def test_equal_steps_share_a_table_and_headers_are_minimal():
+    layout = Layout(16, 16, FACTORS["420"])
+    symbols = symbols_of(layout, np.random.default_rng(0), 0.1, 5)
+    for tables in (1, 2, 3):
+        steps = tuple(np.full(64, 1 + min(i, tables - 1), np.uint8) for i in range(3))
+        data = write(Symbols(layout, steps, symbols.levels), progressive=False).data
+        found = segments(data)
+        assert [marker for marker, *_ in found] == [0xE0, 0xDB, 0xC0, 0xC4, 0xDA]
+        assert [len(body) for _, body, _ in found[:3]] == [14, 65 * tables, 15]

@@ -1,31 +1,44 @@
 """Scans, what they cost, and the search for the script of scans that costs least.
 
-In a progressive file each component's AC coefficients may be cut into bands and into passes of
-falling bit position, each scan with a table of its own. What a scan costs does not depend on
-the others, so the script is put together from the cheapest parts, counted exactly.
+In a progressive file each component's AC coefficients may be cut into bands, and each band into
+passes of falling bit position. What a scan costs with a table of its own does not depend on the
+others, so the script is put together from the cheapest parts, counted exactly; then scans with
+similar statistics share tables. What was tried and what it gains is in ``notes/writer.md``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from itertools import accumulate
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradpress import _kernels
-from gradpress.jpeg.huffman import Counts, HuffmanTable, header_bytes, optimal_table
-from gradpress.jpeg.params import Symbols
-from gradpress.jpeg.rate import Sequence, interleaved, raster
+from gradpress.jpeg.huffman import (
+    Counts,
+    HuffmanTable,
+    header_bytes,
+    optimal_table,
+    share_tables,
+)
+from gradpress.jpeg.params import Layout, Levels, Symbols
+from gradpress.jpeg.rate import Sequence as BlockSequence
+from gradpress.jpeg.rate import interleaved, raster
 
-SCAN_HEADER_BYTES = 8
-"""SOS (T.81, B.2.3) without two bytes by component."""
+SEARCH_ROWS, SEARCH_BLOCKS = 16, 3072
+"""A script is chosen on some MCU rows of a large picture: at least so many of them, and at least
+so many blocks of the first component."""
 
-SPLITS = (2, 5, 8, 12, 18)
-"""Last coefficient of the lower band, where a component's band is cut in two."""
+CUTS = (1, 2, 3, 5, 8, 12, 18)
+"""Zigzag positions after which a band may be cut in two."""
 
 MAX_LOW = 3
 """Deepest bit position that a first pass may leave to refinements."""
+
+BASELINE_SLOTS, PROGRESSIVE_SLOTS = 2, 4
+"""Tables of each class that a decoder holds at a time (T.81, B.2.4.2)."""
 
 
 @dataclass(frozen=True)
@@ -41,22 +54,54 @@ class Scan:
     low: int = 0
     """Al: the bit position this pass goes down to."""
 
+    @property
+    def header_bytes(self) -> int:
+        """Of its SOS segment."""
+        return 8 + 2 * len(self.components)
+
 
 @dataclass(frozen=True)
-class CostedScan:
-    """A scan with its optimal tables (by component; none for a DC refinement) and its cost."""
+class CountedScan:
+    """A scan's symbols, counted by component."""
 
     scan: Scan
-    tables: tuple[HuffmanTable, ...]
+    dc: tuple[Counts, ...]
+    """Of each component, if the scan codes DC differences."""
+    ac: tuple[Counts, ...]
+    """Of each component, if the scan codes AC levels."""
+    raw_bits: int
+    """Bits that follow symbols uncoded."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A table where a decoder holds it."""
+
+    ac: bool
+    index: int
+    table: HuffmanTable
+
+
+@dataclass(frozen=True)
+class CodedScan:
+    """A scan with its tables and its cost."""
+
+    scan: Scan
+    dc: tuple[Slot, ...]
+    """Of each component, if the scan codes DC differences."""
+    ac: tuple[Slot, ...]
+    """Of each component, if the scan codes AC levels."""
+    new: tuple[Slot, ...]
+    """Tables that the file defines before this scan."""
     bits: int
     """Entropy-coded data, before byte stuffing and the padding of the last byte."""
-    header_bytes: int
-    """SOS and DHT segments."""
 
     @property
     def total_bits(self) -> int:
-        """Data, padding (half a byte in the mean) and headers."""
-        return self.bits + 4 + 8 * self.header_bytes
+        """Data, padding (half a byte in the mean) and the DHT and SOS segments."""
+        tables = [17 + int(np.count_nonzero(slot.table.sizes)) for slot in self.new]
+        dht = 4 + sum(tables) if tables else 0
+        return self.bits + 4 + 8 * (dht + self.scan.header_bytes)
 
 
 class Coder:
@@ -64,120 +109,263 @@ class Coder:
 
     def __init__(self, symbols: Symbols) -> None:
         self.symbols = symbols
-        self._sparse = tuple(
-            _kernels.SparseLevels(levels, *symbols.layout.own_blocks(i))
-            for i, levels in enumerate(symbols.levels)
-        )
-        self._cost = cache(self._cost_anew)
+        self._sparse: dict[int, _kernels.SparseLevels] = {}
+        self._counted: dict[Scan, CountedScan] = {}
 
-    def cost(self, scan: Scan) -> CostedScan:
-        """The scan with its optimal tables, counted."""
-        return self._cost(scan)
+    def count(self, scan: Scan) -> CountedScan:
+        """Count the scan's symbols."""
+        if scan not in self._counted:
+            self._counted[scan] = self._band(scan) if scan.begin else self._blocks(scan)
+        return self._counted[scan]
 
-    def _cost_anew(self, scan: Scan) -> CostedScan:
-        if scan.begin == 0:
-            return self._cost_dc(scan)
+    def write(self, coded: CodedScan) -> bytes:
+        """Write the scan's entropy-coded data, stuffed and padded."""
+        scan = coded.scan
+        data: bytes
+        if scan.begin:
+            table = coded.ac[0].table
+            data = self._sparse_levels(scan.components[0]).write(
+                scan.begin, scan.end, scan.low, scan.high > 0, table.words(), table.sizes
+            )
+            return data
+        levels, order = self._levels(scan), self._order(scan)
+        where = (levels, order.component, order.block)
+        if scan.end:
+            data = _kernels.write_baseline(*where, *_codes(coded.dc), *_codes(coded.ac))
+        elif scan.high:
+            data = _kernels.write_dc_refinement(*where, scan.low)
+        else:
+            data = _kernels.write_dc(*where, scan.low, *_codes(coded.dc))
+        return data
+
+    def _band(self, scan: Scan) -> CountedScan:
         counts = np.zeros(256, np.int64)
-        raw = self._sparse[scan.components[0]].count(
+        raw_bits = self._sparse_levels(scan.components[0]).count(
             scan.begin, scan.end, scan.low, scan.high > 0, counts
         )
-        return _costed(scan, (counts,), raw)
+        return CountedScan(scan, (), (counts,), raw_bits)
 
-    def _cost_dc(self, scan: Scan) -> CostedScan:
-        sequence = self._sequence(scan)
+    def _blocks(self, scan: Scan) -> CountedScan:
+        order = self._order(scan)
         if scan.high:
-            return CostedScan(scan, (), len(sequence.block), _sos_bytes(scan))
-        levels = [self.symbols.levels[i] for i in scan.components]
-        counts = np.zeros((len(levels), 256), np.int64)
-        _kernels.count_dc(levels, sequence.component, sequence.block, scan.low, counts)
-        raw = int((counts @ np.arange(256)).sum())
-        return _costed(scan, tuple(counts), raw)
+            return CountedScan(scan, (), (), len(order.block))
+        levels = self._levels(scan)
+        dc = np.zeros((len(levels), 256), np.int64)
+        _kernels.count_dc(levels, order.component, order.block, scan.low, dc)
+        ac = np.zeros((len(levels) if scan.end else 0, 256), np.int64)
+        for counts, component in zip(ac, scan.components, strict=False):
+            _kernels.count_ac(self._coded_levels(scan, component), counts)
+        sizes = np.arange(256) % 16
+        return CountedScan(scan, tuple(dc), tuple(ac), int(dc.sum(0) @ sizes + ac.sum(0) @ sizes))
 
-    def write(self, costed: CostedScan) -> bytes:
-        """The scan's entropy-coded data, stuffed and padded."""
-        scan, tables = costed.scan, costed.tables
-        if scan.begin:
-            return self._sparse[scan.components[0]].write(
-                scan.begin, scan.end, scan.low, scan.high > 0, tables[0].words(), tables[0].sizes
-            )
-        sequence = self._sequence(scan)
-        levels = [self.symbols.levels[i] for i in scan.components]
-        if scan.high:
-            return _kernels.write_dc_refinement(
-                levels, sequence.component, sequence.block, scan.low
-            )
-        words = np.stack([table.words() for table in tables])
-        sizes = np.stack([table.sizes for table in tables])
-        return _kernels.write_dc(levels, sequence.component, sequence.block, scan.low, words, sizes)
+    def _levels(self, scan: Scan) -> list[Levels]:
+        return [self.symbols.levels[i] for i in scan.components]
 
-    def _sequence(self, scan: Scan) -> Sequence:
+    def _coded_levels(self, scan: Scan, component: int) -> Levels:
+        """Of the blocks that the scan codes: padding only where components are interleaved."""
+        levels = self.symbols.levels[component]
+        if len(scan.components) > 1:
+            return levels
+        rows, columns = self.symbols.layout.own_blocks(component)
+        return np.ascontiguousarray(levels[:rows, :columns])
+
+    def _order(self, scan: Scan) -> BlockSequence:
         layout = self.symbols.layout
         if len(scan.components) == 1:
             return raster(layout, scan.components[0])
         return interleaved(layout)
 
-
-def _costed(scan: Scan, counts: tuple[Counts, ...], raw_bits: int) -> CostedScan:
-    tables = tuple(map(optimal_table, counts))
-    data = raw_bits + sum(t.cost(c) for t, c in zip(tables, counts, strict=True))
-    headers = _sos_bytes(scan) + 4 + sum(map(header_bytes, counts))
-    return CostedScan(scan, tables, data, headers)
-
-
-def _sos_bytes(scan: Scan) -> int:
-    return SCAN_HEADER_BYTES + 2 * len(scan.components)
+    def _sparse_levels(self, component: int) -> _kernels.SparseLevels:
+        if component not in self._sparse:
+            self._sparse[component] = _kernels.SparseLevels(
+                self.symbols.levels[component], *self.symbols.layout.own_blocks(component)
+            )
+        return self._sparse[component]
 
 
-def progressive_script(coder: Coder) -> tuple[CostedScan, ...]:
-    """The cheapest script found: DC first, then each component's AC, refinements last."""
-    firsts: list[CostedScan] = []
-    refinements: list[CostedScan] = []
-    for component in range(len(coder.symbols.levels)):
-        low = _best_low(coder, component)
-        firsts += min(
-            (_bands(coder, component, low, split) for split in (None, *SPLITS)), key=_total
-        )
-        refinements += _refinements(coder, component, low)
-    refinements.sort(key=lambda costed: -costed.scan.low)
-    return (*_dc_scans(coder), *firsts, *refinements)
+def _codes(slots: Iterable[Slot]) -> tuple[NDArray[np.uint16], NDArray[np.uint8]]:
+    tables = [slot.table for slot in slots]
+    return np.stack([table.words() for table in tables]), np.stack([t.sizes for t in tables])
 
 
-def _total(scans: Iterable[CostedScan]) -> int:
-    return sum(costed.total_bits for costed in scans)
+def script_bits(script: Sequence[CodedScan]) -> int:
+    """Bits of the scans and their headers, before byte stuffing."""
+    return sum(coded.total_bits for coded in script)
 
 
-def _bands(coder: Coder, component: int, low: int, split: int | None) -> tuple[CostedScan, ...]:
-    edges = [(1, 63)] if split is None else [(1, split), (split + 1, 63)]
-    return tuple(coder.cost(Scan((component,), begin, end, 0, low)) for begin, end in edges)
+def baseline_script(coder: Coder) -> tuple[CodedScan, ...]:
+    """One interleaved scan; components with similar statistics share tables."""
+    counted = coder.count(Scan(_everything(coder), 0, 63))
+    dc = _fill_slots(False, counted.dc, BASELINE_SLOTS)
+    ac = _fill_slots(True, counted.ac, BASELINE_SLOTS)
+    return (_coded(counted, dc, ac, _distinct(dc + ac)),)
 
 
-def _refinements(coder: Coder, component: int, low: int) -> tuple[CostedScan, ...]:
-    return tuple(
-        coder.cost(Scan((component,), 1, 63, bit + 1, bit)) for bit in reversed(range(low))
-    )
+def progressive_script(coder: Coder) -> tuple[CodedScan, ...]:
+    """Find the cheapest script: DC first, then AC bands, then their refinements bit by bit."""
+    prices = _Prices(*_thinned(coder.symbols))
+    bands = [b for i in _everything(coder) for b in _best_bands(prices, i, 1, 63)]
+    firsts = [band.passes[0] for band in bands]
+    refinements = [scan for band in bands for scan in band.passes[1:]]
+    stages = [firsts] + [
+        [scan for scan in refinements if scan.low == low] for low in reversed(range(MAX_LOW))
+    ]
+    groups = [group for stage in stages for group in _by_table(coder, stage)]
+    dc = min((_dc_scans(coder, *way) for way in _dc_ways(coder)), key=script_bits)
+    return _with_ac(dc, groups)
 
 
-def _best_low(coder: Coder, component: int) -> int:
-    """Bit position of the first pass: deeper as long as that pays."""
+class _Prices:
+    """What scans cost with tables of their own; remembers what it has been asked."""
 
-    def total(low: int) -> int:
-        return _total(_bands(coder, component, low, 8) + _refinements(coder, component, low))
+    def __init__(self, symbols: Symbols, share: int) -> None:
+        """``symbols`` are one part in ``share`` of the picture."""
+        self._coder = Coder(symbols)
+        self._share = share
+        self._known: dict[Scan, int] = {}
 
-    best = 0
-    while best < MAX_LOW and total(best + 1) < total(best):
-        best += 1
+    def bits(self, scan: Scan) -> int:
+        """Bits of data and headers; of an AC scan."""
+        if scan not in self._known:
+            counted = self._coder.count(scan)
+            counts = counted.ac[0]
+            data = counted.raw_bits + optimal_table(counts).cost(counts)
+            headers = header_bytes(counts) + scan.header_bytes
+            self._known[scan] = self._share * data + 4 + 8 * headers
+        return self._known[scan]
+
+
+def _thinned(symbols: Symbols) -> tuple[Symbols, int]:
+    """Every n-th MCU row of a large picture, and n."""
+    layout = symbols.layout
+    rows, factor = layout.mcus[0], layout.max_factors[1]
+    blocks = int(np.prod(layout.blocks(0)))
+    share = max(1, min(rows // SEARCH_ROWS, blocks // SEARCH_BLOCKS))
+    if share == 1:
+        return symbols, 1
+    whole = layout.height // (8 * factor)  # the last row may hold padding
+    levels = [
+        np.ascontiguousarray(level.reshape(rows, -1, *level.shape[1:])[:whole:share])
+        for level in symbols.levels
+    ]
+    kept = Layout(layout.width, 8 * factor * len(levels[0]), layout.factors)
+    merged = tuple(level.reshape(-1, *level.shape[2:]) for level in levels)
+    return Symbols(kept, symbols.steps, merged), share
+
+
+@dataclass(frozen=True)
+class _Band:
+    """A band of one component with its passes, the first and then refinements."""
+
+    passes: tuple[Scan, ...]
+    bits: int
+
+
+def _everything(coder: Coder) -> tuple[int, ...]:
+    return tuple(range(len(coder.symbols.levels)))
+
+
+def _coded(
+    counted: CountedScan, dc: tuple[Slot, ...], ac: tuple[Slot, ...], new: tuple[Slot, ...]
+) -> CodedScan:
+    pairs = zip(dc + ac, counted.dc + counted.ac, strict=True)
+    bits = counted.raw_bits + sum(slot.table.cost(counts) for slot, counts in pairs)
+    return CodedScan(counted.scan, dc, ac, new, bits)
+
+
+def _fill_slots(ac: bool, counts: Sequence[Counts], most: int) -> tuple[Slot, ...]:
+    """Slots by counts: as few tables as pay."""
+    slots: dict[int, Slot] = {}
+    for index, group in enumerate(share_tables(counts, most)):
+        slot = Slot(ac, index, optimal_table(np.sum([counts[i] for i in group], axis=0)))
+        slots |= dict.fromkeys(group, slot)
+    return tuple(slots[i] for i in range(len(counts)))
+
+
+def _distinct(slots: Iterable[Slot]) -> tuple[Slot, ...]:
+    return tuple({(slot.ac, slot.index): slot for slot in slots}.values())
+
+
+def _best_bands(prices: _Prices, component: int, begin: int, end: int) -> tuple[_Band, ...]:
+    """The band whole, or cut where that saves most and its parts cut again."""
+    whole = _best_depth(prices, component, begin, end)
+    best, bits = None, whole.bits
+    for cut in (cut for cut in CUTS if begin <= cut < end):
+        parts = [_best_depth(prices, component, *edges) for edges in ((begin, cut), (cut + 1, end))]
+        if sum(part.bits for part in parts) < bits:
+            best, bits = cut, sum(part.bits for part in parts)
+    if best is None:
+        return (whole,)
+    low, high = (begin, best), (best + 1, end)
+    return (*_best_bands(prices, component, *low), *_best_bands(prices, component, *high))
+
+
+def _best_depth(prices: _Prices, component: int, begin: int, end: int) -> _Band:
+    """The band in one pass, or with more and more bits left to refinements while that pays."""
+    best = _passes(prices, component, begin, end, 0)
+    for low in range(1, MAX_LOW + 1):
+        deeper = _passes(prices, component, begin, end, low)
+        if deeper.bits >= best.bits:
+            break
+        best = deeper
     return best
 
 
-def _dc_scans(coder: Coder) -> tuple[CostedScan, ...]:
-    """All components in one scan or each in its own, in one pass or two."""
-    everything = tuple(range(len(coder.symbols.levels)))
-    groups = {(everything,), tuple((i,) for i in everything)}
-    scripts = [
-        tuple(
-            coder.cost(Scan(group, 0, 0, high, low)) for high, low in passes for group in components
-        )
-        for components in sorted(groups)
-        for passes in (((0, 0),), ((0, 1), (1, 0)))
+def _passes(prices: _Prices, component: int, begin: int, end: int, low: int) -> _Band:
+    first = Scan((component,), begin, end, 0, low)
+    refinements = (Scan((component,), begin, end, bit + 1, bit) for bit in reversed(range(low)))
+    passes = (first, *refinements)
+    return _Band(passes, sum(map(prices.bits, passes)))
+
+
+def _dc_ways(coder: Coder) -> list[tuple[list[tuple[int, ...]], int]]:
+    """All components in one scan or each in its own; in one pass or two."""
+    everything = _everything(coder)
+    apart: list[tuple[int, ...]] = [(i,) for i in everything]
+    together = [everything] if len(everything) > 1 else []
+    return [(components, low) for components in (together, apart) if components for low in (0, 1)]
+
+
+def _dc_scans(coder: Coder, components: list[tuple[int, ...]], low: int) -> tuple[CodedScan, ...]:
+    """DC in a first pass down to ``low`` and refinements; the first scan brings all tables."""
+    firsts = [coder.count(Scan(group, 0, 0, 0, low)) for group in components]
+    slots = _fill_slots(False, [c for scan in firsts for c in scan.dc], PROGRESSIVE_SLOTS)
+    ends = accumulate(len(group) for group in components)
+    coded = [
+        _coded(counted, slots[end - len(group) : end], (), () if number else _distinct(slots))
+        for number, (counted, group, end) in enumerate(zip(firsts, components, ends, strict=True))
     ]
-    return min(scripts, key=_total)
+    refinements = [
+        _coded(coder.count(Scan(group, 0, 0, bit + 1, bit)), (), (), ())
+        for bit in reversed(range(low))
+        for group in components
+    ]
+    return (*coded, *refinements)
+
+
+def _by_table(coder: Coder, stage: Sequence[Scan]) -> list[list[CountedScan]]:
+    """Scans that may come in any order, grouped by the table they share."""
+    counted = [coder.count(scan) for scan in stage]
+    groups = share_tables([scan.ac[0] for scan in counted], most=len(counted))
+    return [[counted[i] for i in group] for group in groups]
+
+
+def _with_ac(
+    dc: tuple[CodedScan, ...], groups: Sequence[list[CountedScan]]
+) -> tuple[CodedScan, ...]:
+    """All scans in order. Tables come by fours, the first four with the DC tables."""
+    tables = [optimal_table(np.sum([scan.ac[0] for scan in group], axis=0)) for group in groups]
+    slots = [Slot(True, i % PROGRESSIVE_SLOTS, table) for i, table in enumerate(tables)]
+    first = dc[0]
+    opening = tuple(slots[:PROGRESSIVE_SLOTS])
+    scans = [
+        CodedScan(first.scan, first.dc, first.ac, first.new + opening, first.bits),
+        *dc[1:],
+    ]
+    for number, (slot, group) in enumerate(zip(slots, groups, strict=True)):
+        fresh = number and number % PROGRESSIVE_SLOTS == 0
+        new = tuple(slots[number : number + PROGRESSIVE_SLOTS]) if fresh else ()
+        for counted in group:
+            scans.append(_coded(counted, (), (slot,), new))
+            new = ()
+    return tuple(scans)

@@ -1,12 +1,14 @@
-// Entropy coding of levels: symbols are walked once by the same code whether they are counted or
+// Entropy coding of levels: symbols are walked by the same code whether they are counted or
 // written, so an estimate and a file cannot differ (T.81, F.1.2 and G.1.2). All integer.
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdint>
-#include <cstring>
+#include <cstdlib>
 #include <stdexcept>
 #include <vector>
 
@@ -26,10 +28,29 @@ void require(bool condition, const char* what) {
     if (!condition) throw std::invalid_argument(what);
 }
 
-int bit_size(int magnitude) {
-    int size = 0;
-    while (magnitude >> size) size++;
+int bit_size(int magnitude) { return std::bit_width((unsigned)magnitude); }
+
+// Sizes that 8-bit samples can need (T.81, tables F.1 and F.2).
+int dc_size(int difference) {
+    const int size = bit_size(std::abs(difference));
+    require(size <= 11, "a DC difference exceeds 11 bits");
     return size;
+}
+
+int ac_size(int level) {
+    const int size = bit_size(std::abs(level));
+    require(size <= 10, "an AC level exceeds 10 bits");
+    return size;
+}
+
+// The low bits that follow a (run, size) or DC symbol: negative values less one (T.81, F.1.2.1).
+uint32_t magnitude_bits(int value) { return (uint32_t)(value < 0 ? value - 1 : value); }
+
+// Bit k set where level k is not 0.
+uint64_t nonzero_places(const int16_t* block) {
+    uint64_t places = 0;
+    for (int k = 0; k < 64; k++) places |= (uint64_t)(block[k] != 0) << k;
+    return places;
 }
 
 // ---- where symbols go ----------------------------------------------------------------------
@@ -38,7 +59,8 @@ struct Counter {
     int64_t* counts;
     int64_t raw_bits = 0;
     void symbol(int s) { counts[s]++; }
-    void bits(uint32_t, int size) { raw_bits += size; }
+    void symbol(int s, uint32_t, int size) { counts[s]++, raw_bits += size; }
+    void corrections(const uint8_t*, int size) { raw_bits += size; }
 };
 
 struct Code {
@@ -46,189 +68,250 @@ struct Code {
     const uint8_t* size;   // (256,), 0 for a symbol without a code
 };
 
-struct BitWriter {
-    std::vector<uint8_t> bytes;
-    uint64_t held = 0;
-    int count = 0;
-
+class BitWriter {
+   public:
     void bits(uint32_t value, int size) {
-        held = held << size | (value & ((1ull << size) - 1));
-        count += size;
-        while (count >= 8) {
-            count -= 8;
-            const uint8_t byte = (uint8_t)(held >> count);
-            bytes.push_back(byte);
-            if (byte == 0xff) bytes.push_back(0);
-        }
+        held_ = held_ << size | (value & ((1ull << size) - 1));
+        count_ += size;
+        if (count_ >= 32) four_bytes((uint32_t)(held_ >> (count_ -= 32)));
     }
-    void symbol(const Code& code, int s) {
-        if (code.size[s] == 0) throw std::invalid_argument("a symbol has no code in its table");
-        bits(code.word[s], code.size[s]);
-    }
+
     nb::bytes finish() {
-        if (count) bits(0x7f, 8 - count);  // filled with ones (T.81, F.1.2.3)
-        return nb::bytes((const char*)bytes.data(), bytes.size());
+        if (count_ % 8) bits(0x7f, 8 - count_ % 8);  // filled with ones (T.81, F.1.2.3)
+        while (count_) byte((uint8_t)(held_ >> (count_ -= 8)));
+        return nb::bytes((const char*)bytes_.data(), bytes_.size());
     }
+
+   private:
+    void byte(uint8_t value) {
+        bytes_.push_back(value);
+        if (value == 0xff) bytes_.push_back(0);
+    }
+
+    void four_bytes(uint32_t word) {
+        const std::array<uint8_t, 4> bytes = {(uint8_t)(word >> 24), (uint8_t)(word >> 16),
+                                              (uint8_t)(word >> 8), (uint8_t)word};
+        const bool some_ff = (~word - 0x01010101u) & word & 0x80808080u;
+        if (some_ff)
+            for (const uint8_t value : bytes) byte(value);
+        else
+            bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
+    }
+
+    std::vector<uint8_t> bytes_;
+    uint64_t held_ = 0;
+    int count_ = 0;  // bits held, fewer than 32
 };
 
 struct Writer {
     BitWriter* out;
     Code code;
-    void symbol(int s) { out->symbol(code, s); }
-    void bits(uint32_t value, int size) { out->bits(value, size); }
+    void symbol(int s) { symbol(s, 0, 0); }
+    void symbol(int s, uint32_t value, int size) {
+        require(code.size[s], "a symbol has no code in its table");
+        const uint32_t low = value & ((1u << size) - 1);
+        out->bits((uint32_t)code.word[s] << size | low, code.size[s] + size);
+    }
+    void corrections(const uint8_t* bits, int size) {
+        for (int i = 0; i < size; i++) out->bits(bits[i], 1);
+    }
 };
 
-// The low bits that follow a (run, size) or DC symbol: negative values less one (T.81, F.1.2.1).
-uint32_t magnitude_bits(int value) { return (uint32_t)(value < 0 ? value - 1 : value); }
+// ---- one component's AC levels in progressive scans -------------------------------------------
 
-// ---- one component's AC levels, nonzero ones only --------------------------------------------
+struct Level {
+    int16_t value;
+    uint8_t place;  // zigzag position
+};
+
+struct Block {
+    uint64_t places;  // bit k is set where level k is listed
+    uint64_t first;   // index of the first level listed
+};
+
+// Nonzero levels block by block.
+struct Nonzeros {
+    std::vector<Block> blocks;
+    std::vector<Level> levels;
+};
+
+Nonzeros nonzeros(In<int16_t, 3> levels, int64_t rows, int64_t columns) {
+    Nonzeros found;
+    found.blocks.reserve((size_t)(rows * columns));
+    for (int64_t row = 0; row < rows; row++)
+        for (int64_t column = 0; column < columns; column++) {
+            const int16_t* block = levels.data() + (row * (int64_t)levels.shape(1) + column) * 64;
+            const uint64_t places = nonzero_places(block) & ~1ull;
+            found.blocks.push_back({places, found.levels.size()});
+            for (uint64_t left = places; left; left &= left - 1) {
+                const int k = std::countr_zero(left);
+                ac_size(block[k]);
+                found.levels.push_back({block[k], (uint8_t)k});
+            }
+        }
+    return found;
+}
+
+// Those of at least this magnitude.
+Nonzeros at_least(const Nonzeros& from, int magnitude) {
+    Nonzeros found;
+    found.blocks.reserve(from.blocks.size());
+    for (const Block& block : from.blocks) {
+        const Level* level = from.levels.data() + block.first;
+        Block kept = {0, found.levels.size()};
+        for (const Level* last = level + std::popcount(block.places); level < last; level++)
+            if (std::abs(level->value) >= magnitude) {
+                kept.places |= 1ull << level->place;
+                found.levels.push_back(*level);
+            }
+        found.blocks.push_back(kept);
+    }
+    return found;
+}
+
+// An end-of-band run that is not coded yet, with the correction bits of its blocks; the bits of
+// the block under way follow them in the same store (T.81, G.1.2.3).
+class EndOfBand {
+   public:
+    static constexpr int kLongest = 0x7fff;
+    // Decoders may rely on encoders that hold at most so many correction bits back, as libjpeg does.
+    static constexpr int kMostBits = 1000;
+
+    template <class Sink>
+    void flush(Sink& sink) {
+        if (run_) {
+            const int size = bit_size(run_) - 1;
+            sink.symbol(size << 4, (uint32_t)run_, size);
+            sink.corrections(bits_.data(), held_);
+        }
+        if (held_) std::copy(bits_.data() + held_, bits_.data() + held_ + own_, bits_.data());
+        run_ = held_ = 0;
+    }
+
+    template <class Sink>
+    void end_block(Sink& sink) {
+        run_++;
+        held_ += own_;
+        own_ = 0;
+        if (run_ == kLongest || held_ > kMostBits - 63) flush(sink);
+    }
+
+    void correction(int bit) { bits_[(size_t)(held_ + own_++)] = (uint8_t)bit; }
+
+    template <class Sink>
+    void flush_own(Sink& sink) {
+        sink.corrections(bits_.data() + held_, own_);
+        own_ = 0;
+    }
+
+    bool own() const { return own_; }
+
+   private:
+    int run_ = 0, held_ = 0, own_ = 0;
+    std::array<uint8_t, kMostBits> bits_;
+};
 
 class SparseLevels {
    public:
-    SparseLevels(In<int16_t, 3> levels, long rows, long columns) {
+    SparseLevels(In<int16_t, 3> levels, int64_t rows, int64_t columns) {
         require(levels.shape(2) == 64, "levels must be (rows, columns, 64)");
-        require(0 <= rows && rows <= (long)levels.shape(0) && 0 <= columns &&
-                    columns <= (long)levels.shape(1),
+        require(0 <= rows && rows <= (int64_t)levels.shape(0) && 0 <= columns &&
+                    columns <= (int64_t)levels.shape(1),
                 "the component's blocks must lie inside the array");
         nb::gil_scoped_release release;
-        first_.reserve((size_t)(rows * columns) + 1);
-        first_.push_back(0);
-        for (long row = 0; row < rows; row++)
-            for (long column = 0; column < columns; column++) {
-                const int16_t* block = levels.data() + (row * (long)levels.shape(1) + column) * 64;
-                for (int k = 1; k < 64; k++)
-                    if (block[k]) {
-                        if (block[k] > 1023 || block[k] < -1023)
-                            throw std::invalid_argument("an AC level exceeds 10 bits");
-                        place_.push_back((uint8_t)k), level_.push_back(block[k]);
-                    }
-                first_.push_back((uint32_t)place_.size());
-            }
+        by_low_[0] = nonzeros(levels, rows, columns);
+        for (size_t low = 1; low < by_low_.size(); low++) by_low_[low] = at_least(by_low_[low - 1], 1 << low);
     }
 
     int64_t count(int begin, int end, int low, bool refine, Out<int64_t, 1> counts) const {
-        check_band(begin, end, low);
         require(counts.shape(0) == 256, "counts must hold 256 values");
         Counter counter{counts.data()};
-        refine ? walk_refine(begin, end, low, counter) : walk_first(begin, end, low, counter);
+        walk(begin, end, low, refine, counter);
         return counter.raw_bits;
     }
 
     nb::bytes write(int begin, int end, int low, bool refine, In<uint16_t, 1> words,
                     In<uint8_t, 1> sizes) const {
-        check_band(begin, end, low);
         require(words.shape(0) == 256 && sizes.shape(0) == 256, "a code has 256 words and sizes");
         BitWriter out;
         {
             nb::gil_scoped_release release;
             Writer writer{&out, {words.data(), sizes.data()}};
-            refine ? walk_refine(begin, end, low, writer) : walk_first(begin, end, low, writer);
+            walk(begin, end, low, refine, writer);
         }
         return out.finish();
     }
 
    private:
-    static void check_band(int begin, int end, int low) {
+    template <class Sink>
+    void walk(int begin, int end, int low, bool refine, Sink& sink) const {
         require(1 <= begin && begin <= end && end <= 63, "the band must lie in 1..63");
         require(0 <= low && low <= 13, "low must lie in 0..13");
-    }
-
-    // Pending end-of-band run, with the correction bits of its blocks (refinement only).
-    struct Pending {
-        int run = 0;
-        std::vector<uint8_t> corrections;
-
-        template <class Sink>
-        void flush(Sink& sink) {
-            if (run) {
-                const int size = bit_size(run) - 1;
-                sink.symbol(size << 4);
-                sink.bits((uint32_t)run, size);
-                run = 0;
-            }
-            for (const uint8_t bit : corrections) sink.bits(bit, 1);
-            corrections.clear();
+        const Nonzeros& from = by_low_[std::min((size_t)low, by_low_.size() - 1)];
+        const uint64_t below = (1ull << begin) - 1, band = ~below & (~0ull >> (63 - end));
+        EndOfBand pending;
+        for (const Block& block : from.blocks) {
+            const uint64_t places = block.places & band;
+            const Level* level = from.levels.data() + block.first + std::popcount(block.places & below);
+            const Level* last = level + std::popcount(places);
+            if (!places)
+                pending.end_block(sink);
+            else if (refine)
+                refine_block(level, last, begin, end, low, pending, sink);
+            else
+                first_block(level, last, begin, end, low, pending, sink);
         }
-    };
+        pending.flush(sink);
+    }
 
     // First pass of a band (T.81, G.1.2.2).
     template <class Sink>
-    void walk_first(int begin, int end, int low, Sink& sink) const {
-        Pending pending;
-        for (size_t block = 0; block + 1 < first_.size(); block++) {
-            int before = begin - 1;
-            for (uint32_t i = first_[block]; i < first_[block + 1] && place_[i] <= end; i++) {
-                if (place_[i] < begin) continue;
-                const int level = level_[i], magnitude = (level < 0 ? -level : level) >> low;
-                if (magnitude == 0) continue;
-                if (pending.run) pending.flush(sink);
-                int run = place_[i] - before - 1;
-                for (; run > 15; run -= 16) sink.symbol(0xf0);
-                const int size = bit_size(magnitude);
-                sink.symbol(run << 4 | size);
-                sink.bits(magnitude_bits(level < 0 ? -magnitude : magnitude), size);
-                before = place_[i];
-            }
-            if (before < end && ++pending.run == 0x7fff) pending.flush(sink);
+    static void first_block(const Level* level, const Level* last, int begin, int end, int low,
+                            EndOfBand& pending, Sink& sink) {
+        int before = begin - 1;
+        for (; level < last; level++) {
+            const int magnitude = std::abs(level->value) >> low;
+            if (magnitude == 0) continue;
+            pending.flush(sink);
+            int run = level->place - before - 1;
+            for (; run > 15; run -= 16) sink.symbol(0xf0);
+            const int size = bit_size(magnitude);
+            sink.symbol(run << 4 | size, magnitude_bits(level->value < 0 ? -magnitude : magnitude), size);
+            before = level->place;
         }
-        pending.flush(sink);
+        if (before < end) pending.end_block(sink);
     }
 
     // Refinement by one bit (T.81, G.1.2.3).
     template <class Sink>
-    void walk_refine(int begin, int end, int low, Sink& sink) const {
-        Pending pending;
-        std::vector<uint8_t> own;  // this block's correction bits since its last symbol
-        for (size_t block = 0; block + 1 < first_.size(); block++) {
-            const uint32_t from = first_[block], to = first_[block + 1];
-            int last_new = 0;
-            for (uint32_t i = from; i < to && place_[i] <= end; i++)
-                if (magnitude_at(i) >> low == 1) last_new = place_[i];
-            own.clear();
-            int run = 0, before = begin - 1;
-            for (uint32_t i = from; i < to && place_[i] <= end; i++) {
-                if (place_[i] < begin) continue;
-                const int magnitude = magnitude_at(i) >> low;
-                if (magnitude == 0) continue;
-                run += place_[i] - before - 1;
-                before = place_[i];
-                for (; run > 15 && place_[i] <= last_new; run -= 16) {
-                    pending.flush(sink);
-                    sink.symbol(0xf0);
-                    drain(own, sink);
-                }
-                if (magnitude > 1) {
-                    own.push_back((uint8_t)(magnitude & 1));
-                    continue;
-                }
+    static void refine_block(const Level* level, const Level* last, int begin, int end, int low,
+                             EndOfBand& pending, Sink& sink) {
+        const Level* after_new = last;  // past the last level that becomes nonzero in this pass
+        while (after_new > level && std::abs(after_new[-1].value) >> low != 1) after_new--;
+        int run = 0, before = begin - 1;
+        for (; level < last; level++) {
+            const int magnitude = std::abs(level->value) >> low;
+            if (magnitude == 0) continue;
+            run += level->place - before - 1;
+            before = level->place;
+            for (; run > 15 && level < after_new; run -= 16) {
                 pending.flush(sink);
-                sink.symbol(run << 4 | 1);
-                sink.bits(level_[i] < 0 ? 0 : 1, 1);
-                drain(own, sink);
-                run = 0;
+                sink.symbol(0xf0);
+                pending.flush_own(sink);
             }
-            run += end - before;
-            if (run || !own.empty()) {
-                pending.run++;
-                pending.corrections.insert(pending.corrections.end(), own.begin(), own.end());
-                // Encoders buffer at most 1000 correction bits (libjpeg's bound, kept for decoders' sake).
-                if (pending.run == 0x7fff || pending.corrections.size() > 1000 - 63) pending.flush(sink);
+            if (magnitude > 1) {
+                pending.correction(magnitude & 1);
+                continue;
             }
+            pending.flush(sink);
+            sink.symbol(run << 4 | 1, level->value > 0, 1);
+            pending.flush_own(sink);
+            run = 0;
         }
-        pending.flush(sink);
+        if (run || before < end || pending.own()) pending.end_block(sink);
     }
 
-    template <class Sink>
-    static void drain(std::vector<uint8_t>& bits, Sink& sink) {
-        for (const uint8_t bit : bits) sink.bits(bit, 1);
-        bits.clear();
-    }
-
-    int magnitude_at(uint32_t i) const { return level_[i] < 0 ? -level_[i] : level_[i]; }
-
-    std::vector<uint32_t> first_;  // of each block, and one past the last
-    std::vector<uint8_t> place_;   // zigzag position
-    std::vector<int16_t> level_;
+    std::array<Nonzeros, 4> by_low_;  // of magnitude 1, 2, 4, 8 and more
 };
 
 // ---- DC and baseline scans, in the order given -----------------------------------------------
@@ -251,29 +334,18 @@ struct Sequence {
             require(0 <= b && (size_t)b * 64 < levels[c].size(), "a block is out of range");
         }
     }
-};
 
-template <class Sinks>
-void code_difference(Sinks& sinks, int difference) {
-    const int size = bit_size(difference < 0 ? -difference : difference);
-    sinks.symbol(size);
-    sinks.bits(magnitude_bits(difference), size);
-}
-
-// counts: (components, 256). low: the point transform, an arithmetic shift (T.81, G.1.2.1).
-void count_dc(const Components& levels, In<uint8_t, 1> component, In<int32_t, 1> block, int low,
-              Out<int64_t, 2> counts) {
-    Sequence{component, block}.check(levels);
-    require(counts.shape(0) >= levels.size() && counts.shape(1) == 256, "counts must be (components, 256)");
-    int before[4] = {0};
-    for (size_t i = 0; i < component.shape(0); i++) {
-        const uint8_t c = component.data()[i];
-        const int level = levels[c].data()[(size_t)block.data()[i] * 64] >> low;
-        Counter counter{counts.data() + 256 * c};
-        code_difference(counter, level - before[c]);
-        before[c] = level;
+    // visit(component, its levels) for each block.
+    template <class Visit>
+    void each(const Components& levels, Visit visit) const {
+        std::array<const int16_t*, 4> data = {};
+        for (size_t c = 0; c < levels.size(); c++) data[c] = levels[c].data();
+        for (size_t i = 0; i < component.shape(0); i++) {
+            const uint8_t c = component.data()[i];
+            visit(c, data[c] + (size_t)block.data()[i] * 64);
+        }
     }
-}
+};
 
 struct Codes {
     In<uint16_t, 2> words;  // (tables, 256)
@@ -286,33 +358,84 @@ struct Codes {
     Code of(size_t table) const { return {words.data() + 256 * table, sizes.data() + 256 * table}; }
 };
 
+// DC levels as differences, the point transform an arithmetic shift (T.81, F.1.2.1 and G.1.2.1).
+class Differences {
+   public:
+    template <class Sink>
+    void code(uint8_t component, int level, Sink sink) {
+        const int difference = level - before_[component], size = dc_size(difference);
+        before_[component] = level;
+        sink.symbol(size, magnitude_bits(difference), size);
+    }
+
+   private:
+    std::array<int, 4> before_ = {};
+};
+
+// AC levels of a block in a baseline scan (T.81, F.1.2.2).
+template <class Sink>
+void code_ac(const int16_t* level, Sink sink) {
+    int before = 0;
+    for (uint64_t left = nonzero_places(level) & ~1ull; left; left &= left - 1) {
+        const int k = std::countr_zero(left), size = ac_size(level[k]);
+        int run = k - before - 1;
+        for (; run > 15; run -= 16) sink.symbol(0xf0);
+        sink.symbol(run << 4 | size, magnitude_bits(level[k]), size);
+        before = k;
+    }
+    if (before < 63) sink.symbol(0);
+}
+
+// AC symbols of blocks as a baseline scan codes them.
+void count_ac(In<int16_t, 3> levels, Out<int64_t, 1> counts) {
+    require(levels.shape(2) == 64, "levels must be (rows, columns, 64)");
+    require(counts.shape(0) == 256, "counts must hold 256 values");
+    for (size_t block = 0; block < levels.size() / 64; block++)
+        code_ac(levels.data() + block * 64, Counter{counts.data()});
+}
+
+// counts: (components, 256).
+void count_dc(const Components& levels, In<uint8_t, 1> component, In<int32_t, 1> block, int low,
+              Out<int64_t, 2> counts) {
+    const Sequence sequence{component, block};
+    sequence.check(levels);
+    require(0 <= low && low <= 13, "low must lie in 0..13");
+    require(counts.shape(0) >= levels.size() && counts.shape(1) == 256, "counts must be (components, 256)");
+    Differences differences;
+    sequence.each(levels, [&](uint8_t c, const int16_t* level) {
+        differences.code(c, level[0] >> low, Counter{counts.data() + 256 * c});
+    });
+}
+
 // One table of codes by component.
 nb::bytes write_dc(const Components& levels, In<uint8_t, 1> component, In<int32_t, 1> block, int low,
                    In<uint16_t, 2> words, In<uint8_t, 2> sizes) {
-    Sequence{component, block}.check(levels);
+    const Sequence sequence{component, block};
     const Codes codes{words, sizes};
-    codes.check(levels.size());
     BitWriter out;
     {
         nb::gil_scoped_release release;
-        int before[4] = {0};
-        for (size_t i = 0; i < component.shape(0); i++) {
-            const uint8_t c = component.data()[i];
-            const int level = levels[c].data()[(size_t)block.data()[i] * 64] >> low;
-            Writer writer{&out, codes.of(c)};
-            code_difference(writer, level - before[c]);
-            before[c] = level;
-        }
+        sequence.check(levels);
+        codes.check(levels.size());
+        require(0 <= low && low <= 13, "low must lie in 0..13");
+        Differences differences;
+        sequence.each(levels, [&](uint8_t c, const int16_t* level) {
+            differences.code(c, level[0] >> low, Writer{&out, codes.of(c)});
+        });
     }
     return out.finish();
 }
 
 nb::bytes write_dc_refinement(const Components& levels, In<uint8_t, 1> component,
                               In<int32_t, 1> block, int low) {
-    Sequence{component, block}.check(levels);
+    const Sequence sequence{component, block};
     BitWriter out;
-    for (size_t i = 0; i < component.shape(0); i++)
-        out.bits((uint32_t)(levels[component.data()[i]].data()[(size_t)block.data()[i] * 64] >> low) & 1, 1);
+    {
+        nb::gil_scoped_release release;
+        sequence.check(levels);
+        require(0 <= low && low <= 13, "low must lie in 0..13");
+        sequence.each(levels, [&](uint8_t, const int16_t* level) { out.bits((uint32_t)(level[0] >> low), 1); });
+    }
     return out.finish();
 }
 
@@ -320,116 +443,76 @@ nb::bytes write_dc_refinement(const Components& levels, In<uint8_t, 1> component
 nb::bytes write_baseline(const Components& levels, In<uint8_t, 1> component, In<int32_t, 1> block,
                          In<uint16_t, 2> dc_words, In<uint8_t, 2> dc_sizes, In<uint16_t, 2> ac_words,
                          In<uint8_t, 2> ac_sizes) {
-    Sequence{component, block}.check(levels);
+    const Sequence sequence{component, block};
     const Codes dc{dc_words, dc_sizes}, ac{ac_words, ac_sizes};
-    dc.check(levels.size()), ac.check(levels.size());
     BitWriter out;
     {
         nb::gil_scoped_release release;
-        int before[4] = {0};
-        for (size_t i = 0; i < component.shape(0); i++) {
-            const uint8_t c = component.data()[i];
-            const int16_t* level = levels[c].data() + (size_t)block.data()[i] * 64;
-            Writer dc_writer{&out, dc.of(c)}, ac_writer{&out, ac.of(c)};
-            code_difference(dc_writer, level[0] - before[c]);
-            before[c] = level[0];
-            int run = 0;
-            for (int k = 1; k < 64; k++) {
-                if (level[k] == 0) {
-                    run++;
-                    continue;
-                }
-                for (; run > 15; run -= 16) ac_writer.symbol(0xf0);
-                const int size = bit_size(level[k] < 0 ? -level[k] : level[k]);
-                if (size > 10) throw std::invalid_argument("an AC level exceeds 10 bits");
-                ac_writer.symbol(run << 4 | size);
-                ac_writer.bits(magnitude_bits(level[k]), size);
-                run = 0;
-            }
-            if (run) ac_writer.symbol(0);
-        }
+        sequence.check(levels);
+        dc.check(levels.size()), ac.check(levels.size());
+        Differences differences;
+        sequence.each(levels, [&](uint8_t c, const int16_t* level) {
+            differences.code(c, level[0], Writer{&out, dc.of(c)});
+            code_ac(level, Writer{&out, ac.of(c)});
+        });
     }
     return out.finish();
 }
 
-// AC symbols of blocks as a baseline scan codes them; for prices during the descent.
-void count_ac(In<int16_t, 3> levels, Out<int64_t, 1> counts) {
-    require(levels.shape(2) == 64, "levels must be (rows, columns, 64)");
-    require(counts.shape(0) == 256, "counts must hold 256 values");
-    for (size_t block = 0; block < levels.size() / 64; block++) {
-        const int16_t* level = levels.data() + block * 64;
-        int run = 0;
-        for (int k = 1; k < 64; k++) {
-            if (level[k] == 0) {
-                run++;
-                if (k % 4 == 3)  // four zeros at a time
-                    for (uint64_t four = 0; k + 4 < 64; k += 4, run += 4) {
-                        std::memcpy(&four, level + k + 1, sizeof four);
-                        if (four) break;
-                    }
-                continue;
-            }
-            for (; run > 15; run -= 16) counts.data()[0xf0]++;
-            const int size = bit_size(level[k] < 0 ? -level[k] : level[k]);
-            if (size > 10) throw std::invalid_argument("an AC level exceeds 10 bits");
-            counts.data()[run << 4 | size]++;
-            run = 0;
+// ---- tables -----------------------------------------------------------------------------------
+
+// Lengths of an optimal prefix code for rising weights, each at most `limit` bits: package-merge
+// (Larmore and Hirschberg, 1990). A row holds the weights themselves and, merged into their order,
+// the pairs of the row before; of each row the cheapest items are taken.
+std::vector<uint8_t> package_merge(const std::vector<int64_t>& weights, int limit) {
+    const size_t n = weights.size(), most = 2 * n - 2;
+    std::vector<int64_t> row, packages;
+    std::vector<std::vector<uint8_t>> is_leaf((size_t)limit, std::vector<uint8_t>(most));
+    for (auto& leaf : is_leaf) {
+        packages.clear();
+        for (size_t i = 0; i + 1 < row.size(); i += 2) packages.push_back(row[i] + row[i + 1]);
+        row.assign(std::min(most, n + packages.size()), 0);
+        for (size_t i = 0, w = 0, p = 0; i < row.size(); i++) {
+            leaf[i] = p == packages.size() || (w < n && weights[w] <= packages[p]);
+            row[i] = leaf[i] ? weights[w++] : packages[p++];
         }
-        if (run) counts.data()[0]++;
     }
+    std::vector<uint8_t> lengths(n, 0);
+    size_t taken = most;
+    for (size_t depth = is_leaf.size(); depth-- && taken;) {
+        const auto& leaf = is_leaf[depth];
+        const auto leaves = (size_t)std::count(leaf.begin(), leaf.begin() + (int64_t)taken, 1);
+        for (size_t i = 0; i < leaves; i++) lengths[i]++;
+        taken = 2 * (taken - leaves);
+    }
+    return lengths;
 }
 
 // Optimal lengths, at most `limit` bits, of a prefix code in which no word is all ones (T.81, K.2):
-// package-merge (Larmore and Hirschberg, 1990) over the symbols that occur and one of weight zero,
-// which takes the all-ones word.
+// a symbol of weight zero, the lightest and so among the longest, takes that word.
 void code_lengths(In<int64_t, 1> counts, int limit, Out<uint8_t, 1> lengths) {
     require(counts.shape(0) == 256 && lengths.shape(0) == 256, "counts and lengths hold 256 values");
     require(9 <= limit && limit <= 32, "the limit must lie in 9..32 bits");
-    std::vector<int> symbols = {-1};
+    std::vector<int> symbols;
     for (int s = 0; s < 256; s++) {
         lengths.data()[s] = 0;
         require(counts.data()[s] >= 0, "counts cannot be negative");
         if (counts.data()[s]) symbols.push_back(s);
     }
-    const auto weight = [&](int s) { return s < 0 ? 0 : counts.data()[s]; };
-    std::stable_sort(symbols.begin(), symbols.end(), [&](int a, int b) { return weight(a) < weight(b); });
-    const size_t n = symbols.size();
-    if (n < 2) return;
-
-    struct Item {
-        int64_t weight;
-        bool leaf;
-    };
-    std::vector<std::vector<Item>> rows((size_t)limit);
-    for (int depth = 0; depth < limit; depth++) {
-        std::vector<Item> packages, &row = rows[(size_t)depth];
-        if (depth)
-            for (size_t i = 0; i + 1 < rows[(size_t)depth - 1].size(); i += 2)
-                packages.push_back({rows[(size_t)depth - 1][i].weight + rows[(size_t)depth - 1][i + 1].weight, false});
-        size_t p = 0;
-        for (const int s : symbols) {
-            while (p < packages.size() && packages[p].weight < weight(s)) row.push_back(packages[p++]);
-            row.push_back({weight(s), true});
-        }
-        row.insert(row.end(), packages.begin() + (long)p, packages.end());
-    }
-    size_t taken = 2 * n - 2;
-    std::vector<uint8_t> length(n, 0);
-    for (int depth = limit - 1; depth >= 0 && taken; depth--) {
-        size_t leaves = 0;
-        for (size_t i = 0; i < taken; i++) leaves += rows[(size_t)depth][i].leaf;
-        for (size_t i = 0; i < leaves; i++) length[i]++;
-        taken = 2 * (taken - leaves);
-    }
-    for (size_t i = 0; i < n; i++)
-        if (symbols[i] >= 0) lengths.data()[symbols[i]] = length[i];
+    if (symbols.empty()) return;
+    std::stable_sort(symbols.begin(), symbols.end(),
+                     [&](int a, int b) { return counts.data()[a] < counts.data()[b]; });
+    std::vector<int64_t> weights = {0};
+    for (const int s : symbols) weights.push_back(counts.data()[s]);
+    const std::vector<uint8_t> found = package_merge(weights, limit);
+    for (size_t i = 0; i < symbols.size(); i++) lengths.data()[symbols[i]] = found[i + 1];
 }
 
 }  // namespace
 
 void bind_entropy(nb::module_& m) {
     nb::class_<SparseLevels>(m, "SparseLevels")
-        .def(nb::init<In<int16_t, 3>, long, long>(), "levels"_a, "rows"_a, "columns"_a)
+        .def(nb::init<In<int16_t, 3>, int64_t, int64_t>(), "levels"_a, "rows"_a, "columns"_a)
         .def("count", &SparseLevels::count, "begin"_a, "end"_a, "low"_a, "refine"_a, "counts"_a, Free())
         .def("write", &SparseLevels::write, "begin"_a, "end"_a, "low"_a, "refine"_a, "words"_a, "sizes"_a);
     m.def("count_ac", &count_ac, "levels"_a, "counts"_a, Free());
