@@ -31,8 +31,9 @@ from gradpress.jpeg.objective import Encoding, JpegObjective
 from gradpress.jpeg.params import FACTORS, Layout, Symbols
 from gradpress.jpeg.start import prepare
 from gradpress.jpeg.writer import Metadata, Written, write
+from gradpress.plan import first_encoding, plan
 from gradpress.result import Result, Status
-from gradpress.search import Measured, Pursuit, descend, first_encoding, plan
+from gradpress.search import Measured, Pursuit, descend
 from gradpress.workers import Workers
 
 T = TypeVar("T")
@@ -118,7 +119,7 @@ def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
         overhead = HEADER_BYTES + _metadata_bytes(job.metadata)
         pursuit = Pursuit(job.goal, planes, distortion, job.file_bytes)
         chosen = plan(starts, job.goal, distortion, planes.size, overhead)
-        first = first_encoding(chosen, pursuit, workers)
+        first = first_encoding(chosen, job.goal, distortion, planes.size, workers)
         objective = JpegObjective(chosen.start.layout, distortion, workers)
         del chosen, starts  # unquantised planes of every layout that was tried
         recorder: Recorder[Encoding] = Recorder()

@@ -1,47 +1,37 @@
-"""From a goal to λ: dual ascent on the goal while the encoding descends.
+"""From a goal to a file: dual ascent on the goal while the encoding descends, then a landing.
 
-λ is the multiplier of the goal. A forecast on sampled rows finds it to a few per cent; then every
-proximal step is measured as a viewer would see it, and λ moves by what the measurement is off.
+λ is the multiplier of the goal. The plan knows it to a few per cent; every proximal step is
+measured as a viewer would see it, and λ moves by what the measurement is off. When the planned
+steps are done the targets stay as they are, and λ alone is searched until the goal is met closely.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradpress.descent import Evaluation, Step, iterate
-from gradpress.distortion import Distortion, measured_squared_error, psnr
+from gradpress.descent import Evaluation, Step, Terms, iterate
+from gradpress.distortion import Distortion, SquaredError, measured_squared_error, psnr
 from gradpress.goal import Goal, Lagrangian, TargetPsnr, TargetSize
 from gradpress.jpeg import model
 from gradpress.jpeg.model import Coefficients
-from gradpress.jpeg.objective import (
-    COARSENESS,
-    Encoding,
-    JpegObjective,
-    Slope,
-    dequantised,
-    quantise,
-)
+from gradpress.jpeg.objective import Encoding, JpegObjective, Slope, dequantised, quantise
 from gradpress.jpeg.params import Steps, Symbols
 from gradpress.jpeg.rate import SymbolBits
-from gradpress.jpeg.start import Forecast, Forecaster, Start, find_lagrangian
-from gradpress.workers import Workers
+from gradpress.plan import LAGRANGIANS
 
-LAGRANGIANS = (1e-3, COARSENESS * 255**2 * 64)
-"""λ of squared error below which no bit is saved any more, and above which every bit is."""
 PSNR_MARGIN = 0.012
 """dB aimed above a target, for no measurement may fall below it."""
 SIZE_MARGIN = 0.004
 """Fraction of the bytes aimed below a target."""
-HOPELESS = 0.03
-"""Fraction by which 4:4:4 may lose to 4:2:0 in J for 4:2:2, between them, to be tried."""
 MAX_LANDING = 10
-"""Steps beyond the planned ones that may be spent on meeting the goal closely."""
+"""Encodings that may be tried to meet the goal closely, once the descent is over."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +42,8 @@ class Measured:
     """dB over all components."""
     bytes: float
     """Of the whole file; estimated where the goal is not a size."""
-    objective: float
-    """J = D + λ·R with D of the 8-bit picture."""
+    distortion: float
+    """D of the 8-bit picture."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +58,22 @@ class Pursuit:
     def measure(self, encoding: Encoding) -> Measured:
         """Decode exactly as libjpeg-turbo does, and compare."""
         decoded = model.decode(encoding.symbols)
-        quality = psnr(measured_squared_error(decoded, self.planes), self.planes.size)
-        objective = math.nan
-        if isinstance(self.goal, Lagrangian):
-            shown = self.distortion.value(_planar(decoded))
-            objective = shown + encoding.lagrangian * encoding.bits
-        return Measured(quality, self.file_bytes(encoding), objective)
+        error = measured_squared_error(decoded, self.planes)
+        shown = (
+            error
+            if isinstance(self.distortion, SquaredError)
+            else self.distortion.value(_planar(decoded))
+        )
+        quality = psnr(error, self.planes.size)
+        return Measured(quality, self.file_bytes(encoding), shown)
+
+    def step(
+        self, index: int, encoding: Encoding, measured: Measured, seconds: float
+    ) -> Step[Encoding]:
+        """A step that was measured but not evaluated."""
+        terms = Terms(measured.distortion, encoding.bits)
+        value = measured.distortion + encoding.lagrangian * encoding.bits
+        return Step(index, encoding, value, terms, self.score(encoding, measured), None, seconds)
 
     def excess(self, measured: Measured) -> float:
         """How far beyond the goal, in dB or log bytes: falls as λ rises; 0 is what is aimed at."""
@@ -100,10 +100,10 @@ class Pursuit:
         spare = PSNR_MARGIN if isinstance(self.goal, TargetPsnr) else SIZE_MARGIN
         return self.met(measured) and abs(self.excess(measured)) <= spare
 
-    def score(self, measured: Measured) -> float:
+    def score(self, encoding: Encoding, measured: Measured) -> float:
         """Less is better; whatever keeps the goal is better than whatever does not."""
         if isinstance(self.goal, Lagrangian):
-            return measured.objective
+            return measured.distortion + encoding.lagrangian * encoding.bits
         if not self.met(measured):
             return 1e15 * (1 + abs(self.excess(measured)))
         return measured.bytes if isinstance(self.goal, TargetPsnr) else -measured.psnr
@@ -149,104 +149,69 @@ RESPONSES: dict[type[Goal], Response] = {
 
 
 @dataclass(frozen=True)
-class Aim:
-    """Where the last gradient step led: what is quantised anew when only λ still moves."""
-
-    origin: Symbols
-    targets: Coefficients
-    curvature: float
-    prices: tuple[SymbolBits, ...]
-
-
-Point = tuple[float, float]
-"""x, and the excess there."""
-
-
-@dataclass(frozen=True)
-class DualState:
-    """What dual ascent remembers: where it is, and what it knows on either side of the goal."""
-
-    index: int = 0
-    x: float = 0.0
-    aim: Aim | None = None
-    above: Point | None = None
-    """Nearest x with something to spare, seen from the same aim."""
-    below: Point | None = None
-    """Nearest x that falls short."""
-    spare: bool | None = None
-    """On which side the landing was last."""
-
-
-@dataclass(frozen=True)
 class DualAscent:
     """Proximal gradient steps at a λ that follows the goal's excess.
 
-    After ``sweeps`` steps the targets stay as they are: what follows only lands, by secants
-    between what fell short and what had something to spare.
+    The state is x, the log of λ over the first encoding's.
     """
 
-    forecast: Encoding
-    """The first encoding: x counts from its λ, and its steps are the ones that scale."""
+    first: Encoding
     excess: Callable[[Encoding], float]
     response: Response
-    sweeps: int
 
-    def init(self, encoding: Encoding) -> DualState:
-        """Nothing to remember yet."""
-        return DualState()
+    def init(self, encoding: Encoding) -> float:
+        """Where λ is: at the start 0."""
+        return math.log(encoding.lagrangian / self.first.lagrangian)
 
     def step(
         self,
         objective: JpegObjective,
         encoding: Encoding,
         evaluation: Evaluation[Slope],
-        state: DualState,
-    ) -> tuple[Encoding, DualState]:
+        state: float,
+    ) -> tuple[Encoding, float]:
         """A proximal step at the next λ."""
-        aim, landing = state.aim, state.index > self.sweeps
-        if aim is None or state.index < self.sweeps:
-            slope = evaluation.gradient
-            origin = dequantised(encoding.symbols, objective.workers)
-            targets = objective.targets(origin, slope)
-            del origin
-            aim = Aim(encoding.symbols, targets, slope.curvature, encoding.prices)
-        here = (state.x, self.excess(encoding))
-        above, below = _bracket(here, state) if landing else (None, None)
-        x = self._within(self._next(here, above, below), aim.curvature)
-        following = quantise(
+        x = self.response.inverse(self.response.at(state) - self.excess(encoding))
+        aim = Aim.at(objective, encoding, evaluation.gradient)
+        x = aim.within(x, self.first)
+        return aim.encoding(objective, self.first, x), x
+
+
+@dataclass(frozen=True)
+class Aim:
+    """Where a gradient step leads: what is quantised, at one λ or another."""
+
+    origin: Symbols
+    targets: Coefficients
+    curvature: float
+    prices: tuple[SymbolBits, ...]
+
+    @classmethod
+    def at(cls, objective: JpegObjective, encoding: Encoding, slope: Slope) -> Aim:
+        """The aim of a gradient step from an encoding."""
+        origin = dequantised(encoding.symbols, objective.workers)
+        targets = objective.targets(origin, slope)
+        return cls(encoding.symbols, targets, slope.curvature, encoding.prices)
+
+    def encoding(self, objective: JpegObjective, first: Encoding, x: float) -> Encoding:
+        """The targets quantised at x."""
+        return quantise(
             objective.layout,
-            aim.targets,
-            scaled_steps(self.forecast.symbols.steps, x),
-            aim.prices,
-            self.forecast.lagrangian * math.exp(x),
-            aim.curvature,
-            origin=dequantised(aim.origin, objective.workers),
+            self.targets,
+            scaled_steps(first.symbols.steps, x),
+            self.prices,
+            first.lagrangian * math.exp(x),
+            self.curvature,
+            origin=dequantised(self.origin, objective.workers),
             workers=objective.workers,
         )
-        spare = here[1] >= 0 if landing else None
-        kept = aim if state.index + 1 >= self.sweeps else None
-        return following, DualState(state.index + 1, x, kept, above, below, spare)
 
-    def _next(self, here: Point, above: Point | None, below: Point | None) -> float:
-        if above is None or below is None:
-            return self.response.inverse(self.response.at(here[0]) - here[1])
-        share = above[1] / (above[1] - below[1])
-        return above[0] + min(max(share, 0.1), 0.9) * (below[0] - above[0])
-
-    def _within(self, x: float, curvature: float) -> float:
+    def within(self, x: float, first: Encoding) -> float:
+        """The nearest x that is worth trying."""
         low, high = (
-            math.log(curvature / 2 * bound / self.forecast.lagrangian) for bound in LAGRANGIANS
+            math.log(self.curvature / 2 * bound / first.lagrangian) for bound in LAGRANGIANS
         )
         return min(max(x, low), high)
-
-
-def _bracket(here: Point, state: DualState) -> tuple[Point | None, Point | None]:
-    """The points on either side of the goal; one that stays twice counts half (Illinois)."""
-    spare = here[1] >= 0
-    weight = 0.5 if state.spare == spare else 1.0
-    if spare:
-        return here, state.below and (state.below[0], weight * state.below[1])
-    return state.above and (state.above[0], weight * state.above[1]), here
 
 
 def scaled_steps(steps: tuple[Steps, ...], x: float) -> tuple[Steps, ...]:
@@ -264,95 +229,73 @@ _DITHER = np.arange(64) * ((5**0.5 - 1) / 2) % 1
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Where to start: unquantised planes, and which λ, steps and prices."""
+class Bracket:
+    """What a search knows of a falling function: where it was above 0 and where below."""
 
-    start: Start
-    forecast: Forecast
+    above: tuple[float, float] | None = None
+    """x and value, nearest to 0 from above; the value may be halved, see :meth:`with_point`."""
+    below: tuple[float, float] | None = None
 
+    def with_point(self, x: float, value: float, last: float | None) -> Bracket:
+        """Take in a point; an end that stays twice counts half (the Illinois method)."""
+        weight = 0.5 if last is not None and (last >= 0) == (value >= 0) else 1.0
+        if value >= 0:
+            below = self.below and (self.below[0], weight * self.below[1])
+            return Bracket((x, value), below)
+        above = self.above and (self.above[0], weight * self.above[1])
+        return Bracket(above, (x, value))
 
-def plan(
-    starts: Iterable[Start], goal: Goal, distortion: Distortion, samples: int, overhead_bytes: float
-) -> Plan:
-    """Find the λ that the goal needs, and of several layouts the one of least J there.
-
-    ``samples`` is the number of the picture's samples, ``overhead_bytes`` what a file holds beside
-    its entropy-coded data. Later starts are prepared only when they are looked at.
-    """
-
-    def excess(forecast: Forecast) -> float:
-        return _forecast_excess(forecast, goal, distortion, samples, overhead_bytes)
-
-    def search(forecaster: Forecaster, guess: float) -> Forecast:
-        return find_lagrangian(forecaster, excess, guess, LAGRANGIANS, tolerance=0.02)
-
-    guess = COARSENESS * 12.0**2
-    if isinstance(goal, TargetPsnr):
-        guess *= 255**2 * 10 ** (-goal.decibels / 10) / 12
-    remaining = iter(starts)
-    best = next(remaining)
-    forecaster = Forecaster(best)
-    forecast = search(forecaster, guess)
-    for rival in remaining:
-        challenger = Forecaster(rival)
-        challenger(forecast.lagrangian)  # the first one only learns prices
-        challenge = challenger(forecast.lagrangian)
-        if challenge.objective < forecast.objective:
-            best, forecaster = rival, challenger
-            forecast = search(challenger, forecast.lagrangian)
-        elif challenge.objective > (1 + HOPELESS) * forecast.objective:
-            break
-        del rival  # its memory, before the next one is prepared
-    return Plan(best, forecaster.refined(forecast))
-
-
-def _forecast_excess(
-    forecast: Forecast, goal: Goal, distortion: Distortion, samples: int, overhead_bytes: float
-) -> float:
-    match goal:
-        case TargetPsnr(decibels):
-            return psnr(forecast.distortion, samples) - decibels - PSNR_MARGIN
-        case TargetSize(limit):
-            return math.log((forecast.bits / 8 + overhead_bytes) / limit) + SIZE_MARGIN
-        case Lagrangian(value):
-            return math.log(value / price(forecast, distortion, samples))
-
-
-def price(forecast: Forecast, distortion: Distortion, samples: int) -> float:
-    """λ in units of the distortion, where the forecast's is in units of squared error."""
-    rms = math.sqrt(forecast.distortion / samples)
-    return forecast.lagrangian * distortion.curvature_at(rms) / 2
-
-
-def first_encoding(chosen: Plan, pursuit: Pursuit, workers: Workers) -> Encoding:
-    """The plan's targets quantised: where the descent starts."""
-    forecast, goal, targets = chosen.forecast, pursuit.goal, chosen.start.targets
-    unit = price(forecast, pursuit.distortion, pursuit.planes.size) / forecast.lagrangian
-    lagrangian = goal.value if isinstance(goal, Lagrangian) else unit * forecast.lagrangian
-    return quantise(
-        chosen.start.layout,
-        targets,
-        forecast.steps,
-        forecast.prices,
-        lagrangian,
-        2 * unit,
-        origin=targets,
-        workers=workers,
-    )
+    def secant(self) -> float | None:
+        """Where the line between both ends meets 0, not too near an end; None without two."""
+        if self.above is None or self.below is None:
+            return None
+        share = self.above[1] / (self.above[1] - self.below[1])
+        return self.above[0] + min(max(share, 0.1), 0.9) * (self.below[0] - self.above[0])
 
 
 def descend(
     first: Encoding, objective: JpegObjective, pursuit: Pursuit, sweeps: int
 ) -> Iterator[tuple[Step[Encoding], Measured]]:
-    """Measured steps: ``sweeps`` of them, and as many more as the goal needs to be met closely."""
-    measure, goal = lru_cache(maxsize=1)(pursuit.measure), pursuit.goal
-    method = DualAscent(first, lambda e: pursuit.excess(measure(e)), RESPONSES[type(goal)], sweeps)
-    before = math.nan
-    for step in iterate(objective, first, method, measure=lambda e: pursuit.score(measure(e))):
+    """Measured steps: the start, ``sweeps`` proximal steps, and a landing on the goal."""
+    measure = lru_cache(maxsize=1)(pursuit.measure)
+    response = RESPONSES[type(pursuit.goal)]
+    method = DualAscent(first, lambda e: pursuit.excess(measure(e)), response)
+    for step in iterate(objective, first, method, measure=lambda e: pursuit.score(e, measure(e))):
         measured = measure(step.params)
         yield step, measured
-        landed = isinstance(goal, Lagrangian) or pursuit.close(measured)
-        stuck = step.params.lagrangian == before
-        if step.index >= sweeps and (landed or stuck or step.index >= sweeps + MAX_LANDING):
+        if step.index >= sweeps:
+            break
+    if not isinstance(pursuit.goal, Lagrangian) and not pursuit.close(measured):
+        yield from land(step, first, objective, pursuit, measured)
+
+
+def land(
+    last: Step[Encoding],
+    first: Encoding,
+    objective: JpegObjective,
+    pursuit: Pursuit,
+    measured: Measured,
+) -> Iterator[tuple[Step[Encoding], Measured]]:
+    """Quantise one aim at several λ until the goal is met closely, or cannot be."""
+    began = time.perf_counter()
+    _, slope = objective.slope(dequantised(last.params.symbols, objective.workers))
+    aim = Aim.at(objective, last.params, slope)
+    del slope
+    response = RESPONSES[type(pursuit.goal)]
+    x, excess = math.log(last.params.lagrangian / first.lagrangian), pursuit.excess(measured)
+    bracket, before = Bracket(), None
+    for index in range(last.index + 1, last.index + 1 + MAX_LANDING):
+        guess = bracket.secant()
+        guess = response.inverse(response.at(x) - excess) if guess is None else guess
+        guess = aim.within(guess, first)
+        if guess == x and before is not None:
             return
-        before = step.params.lagrangian
+        x = guess
+        encoding = aim.encoding(objective, first, x)
+        measured = pursuit.measure(encoding)
+        seconds = last.seconds + time.perf_counter() - began
+        yield pursuit.step(index, encoding, measured, seconds), measured
+        if pursuit.close(measured):
+            return
+        excess = pursuit.excess(measured)
+        bracket, before = bracket.with_point(x, excess, before), excess
