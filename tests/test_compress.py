@@ -239,17 +239,12 @@ def test_unknown_options_are_type_errors(photo):
         gradpress.compress(photo, qualty=3)
 
 
-def test_importing_is_quick_and_torch_stays_away():
+def test_importing_loads_nothing_and_compressing_needs_no_torch():
     code = (
-        "import sys, time; t = time.process_time(); import gradpress;"
-        "gradpress.compress; assert 'torch' not in sys.modules;"
-        "print(time.process_time() - t)"
+        "import sys, gradpress; assert 'numpy' not in sys.modules and 'PIL' not in sys.modules;"
+        "gradpress.compress; assert 'torch' not in sys.modules"
     )
-    spent = min(
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout)
-        for _ in range(3)
-    )
-    assert spent < 0.3
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_every_public_name_is_there():

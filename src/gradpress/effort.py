@@ -13,22 +13,20 @@ class Effort:
 
     sweeps: int
     """Proximal steps on the whole picture after the start."""
-    refinements: int
-    """Gradient steps that fit unquantised planes to the decoder's upsampling."""
     subsamplings: tuple[str, ...]
     """Layouts that ``auto`` tries."""
 
 
 LADDER = (
-    Effort(0, 1, ("420", "444")),
-    Effort(0, 2, ("420", "444", "422")),
-    Effort(1, 2, ("420", "444", "422")),
-    Effort(2, 2, ("420", "444", "422")),
-    Effort(3, 2, ("420", "444", "422")),
-    Effort(5, 2, ("420", "444", "422")),
-    Effort(8, 2, ("420", "444", "422")),
-    Effort(12, 2, ("420", "444", "422")),
-    Effort(20, 2, ("420", "444", "422")),
+    Effort(0, ("420", "444")),
+    Effort(0, ("420", "444", "422")),
+    Effort(1, ("420", "444", "422")),
+    Effort(2, ("420", "444", "422")),
+    Effort(3, ("420", "444", "422")),
+    Effort(5, ("420", "444", "422")),
+    Effort(8, ("420", "444", "422")),
+    Effort(13, ("420", "444", "422")),
+    Effort(21, ("420", "444", "422")),
 )
 
 

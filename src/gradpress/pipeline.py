@@ -113,9 +113,7 @@ def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
         return
     distortion, planes = job.distortion, job.planes
     with Workers(job.threads) as workers:
-        starts = (
-            prepare(planes, layout, job.effort.refinements, workers) for layout in job.layouts
-        )
+        starts = (prepare(planes, layout, workers) for layout in job.layouts)
         overhead = HEADER_BYTES + _metadata_bytes(job.metadata)
         pursuit = Pursuit(job.goal, planes, distortion, job.file_bytes)
         chosen = plan(starts, job.goal, distortion, planes.size, overhead)

@@ -1,6 +1,6 @@
 """Where the descent starts: unquantised planes fitted to the decoder, and a first guess of λ.
 
-Before anything is quantised, a few gradient steps find the coefficients that look best *after the
+Before anything is quantised, a gradient step finds the coefficients that look best *after the
 decoder's upsampling*: chroma is not a mean of 2×2 pixels, and luma makes up for what subsampled
 chroma cannot carry. What is left is the layout's own distortion, its floor. λ is then found on a
 sample of the picture's rows, where trying one costs milliseconds.
@@ -8,7 +8,6 @@ sample of the picture's rows, where trying one costs milliseconds.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -31,7 +30,7 @@ from gradpress.workers import SERIAL, Workers
 
 SAMPLE_PIXELS = 1 << 19
 """Pixels that λ is searched on, at most."""
-STRIPE_ROWS = 32
+STRIPE_ROWS = 16
 """Rows of a sampled stripe: whole MCUs in every layout."""
 
 
@@ -64,23 +63,20 @@ class Forecast:
         return self.distortion + self.lagrangian * self.bits
 
 
-def prepare(
-    planes: model.Picture, layout: Layout, refinements: int, workers: Workers = SERIAL
-) -> Start:
-    """Fit unquantised coefficients to ``(C, H, W)`` planes by ``refinements`` gradient steps.
+def prepare(planes: model.Picture, layout: Layout, workers: Workers = SERIAL) -> Start:
+    """Fit unquantised coefficients to ``(C, H, W)`` planes by a gradient step on squared error.
 
-    Without subsampling there is nothing to fit: the transform of the planes is exact.
+    One step takes most of what there is to gain; the sweeps of the descent find the rest. Without
+    subsampling there is nothing to fit: the transform of the planes is exact.
     """
     targets = model.analyse(planes, layout, workers)
     if len(set(layout.factors)) == 1:
         return Start(layout, targets, 0.0, workers)
     objective = JpegObjective(layout, SquaredError(planes, workers), workers)
-    distortion, candidate = math.inf, targets
-    for _ in range(refinements + 1):
-        fitted, following = _descended(objective, candidate)
-        if not fitted < distortion:
-            break
-        targets, distortion, candidate = candidate, fitted, following
+    distortion, fitted = _descended(objective, targets)
+    floor = objective.distortion.value(model.render(fitted, layout, workers).decoded)
+    if floor < distortion:
+        return Start(layout, fitted, floor, workers)
     return Start(layout, targets, distortion, workers)
 
 
@@ -93,12 +89,12 @@ def _descended(objective: JpegObjective, coefficients: Coefficients) -> tuple[fl
 def sampled(start: Start) -> tuple[Start, float]:
     """The start on evenly spaced stripes of rows, and how many times larger the picture is.
 
-    The same rows in every layout. A quarter of the picture, but at least ``SAMPLE_PIXELS / 8``
+    The same rows in every layout. A fifth of the picture, but at least ``SAMPLE_PIXELS / 8``
     and at most ``SAMPLE_PIXELS`` pixels.
     """
     layout = start.layout
     stripes = layout.height // STRIPE_ROWS
-    pixels = min(max(layout.width * layout.height / 4, SAMPLE_PIXELS / 8), SAMPLE_PIXELS)
+    pixels = min(max(layout.width * layout.height / 5, SAMPLE_PIXELS / 8), SAMPLE_PIXELS)
     wanted = max(1, round(pixels / (STRIPE_ROWS * layout.width)))
     if wanted >= stripes:
         return start, 1.0
