@@ -154,6 +154,13 @@ def test_pictures_of_any_size_and_kind(width, height, kind, seed):
         assert psnr(decoded, pixels) >= 30
 
 
+def test_the_longest_sides_that_the_standard_allows():
+    line = np.arange(65535, dtype=np.uint32).astype(np.uint8).reshape(1, -1)
+    result = gradpress.compress(line, target_psnr=30, effort=1)
+    assert (result.width, result.height) == (65535, 1)
+    assert result.metrics["psnr"] >= 30
+
+
 def test_grey_is_written_as_grey(photo):
     grey = photo[..., 1].copy()
     result = gradpress.compress(grey, target_psnr=36)
