@@ -23,7 +23,8 @@ def main() -> None:
 
     for snapshot in gradpress.steps(PICTURE, lagrangian=100):
         if snapshot.step and snapshot.measured:
-            print(f"step {snapshot.step.index}: J = {snapshot.measured.objective:.0f}")
+            measured = snapshot.measured
+            print(f"step {snapshot.step.index}: {measured.bytes:.0f} bytes, {measured.psnr:.2f} dB")
 
 
 if __name__ == "__main__":
