@@ -168,12 +168,50 @@ def test_ideal_bits_are_the_entropy(seed):
     rng = np.random.default_rng(seed)
     levels = rng.integers(-3, 4, (5, 7, 64)).astype(np.int16) * (rng.random((5, 7, 64)) < 0.3)
     order = np.arange(35, dtype=np.int32).reshape(-1, 1)
-    counts = rate.count(levels.astype(np.int16), order)
-    bits = rate.ideal_bits(counts)
-    frequencies = counts.ac[counts.ac > 0] / counts.ac.sum()
-    entropy = -(counts.ac.sum() * frequencies * np.log2(frequencies)).sum()
-    raw = (counts.ac * (np.arange(256) % 16)).sum()
-    assert counts.ac @ bits.ac.astype(float) == pytest.approx(entropy + raw, rel=1e-5)
+    counts = rate.count(levels.astype(np.int16), order, (5, 7))
+    (band,), (prices,) = counts.bands, rate.ideal_bits(counts).bands
+    frequencies = band.symbols[band.symbols > 0] / band.symbols.sum()
+    entropy = -(band.symbols.sum() * frequencies * np.log2(frequencies)).sum()
+    raw = (band.symbols * (np.arange(256) % 16)).sum()
+    assert band.symbols @ prices.symbols.astype(float) == pytest.approx(entropy + raw, rel=1e-5)
+    assert prices.empty == prices.symbols[0]
+
+
+@given(seed=SEEDS, bands=st.sampled_from(rate.PROGRESSIVE), density=st.sampled_from([0.01, 0.2]))
+@settings(max_examples=40)
+def test_bands_are_counted_as_a_progressive_scan_codes_them(seed, bands, density):
+    rng = np.random.default_rng(seed)
+    levels = (rng.integers(-9, 10, (4, 9, 64)) * (rng.random((4, 9, 64)) < density)).astype(
+        np.int16
+    )
+    order = np.arange(36, dtype=np.int32).reshape(-1, 1)
+    sparse = _kernels.SparseLevels(levels, 3, 8)
+    counts = rate.count(levels, order, (3, 8), bands)
+    for band in counts.bands:
+        expected = np.zeros(256, np.int64)
+        sparse.count(band.band.first, band.band.last, 0, False, expected)
+        assert np.array_equal(band.symbols, expected)
+        part = levels[:3, :8, band.band.first : band.band.last + 1]
+        assert band.empty == np.count_nonzero(~part.any(axis=-1))
+        assert band.ended == np.count_nonzero(part.any(axis=-1) & (part[..., -1] == 0))
+
+
+@given(seed=SEEDS, bands=st.sampled_from(rate.PROGRESSIVE))
+@settings(max_examples=40)
+def test_prices_of_bands_add_up_to_what_their_symbols_take(seed, bands):
+    """Ends are shared out between blocks, but in sum they cost what the runs do."""
+    rng = np.random.default_rng(seed)
+    levels = (rng.integers(-9, 10, (6, 9, 64)) * (rng.random((6, 9, 64)) < 0.05)).astype(np.int16)
+    levels[..., 0] = 0
+    order = np.arange(54, dtype=np.int32).reshape(-1, 1)
+    counts = rate.count(levels, order, (6, 9), bands)
+    priced = 0.0
+    for band, price in zip(counts.bands, rate.ideal_bits(counts).bands, strict=True):
+        coded = band.symbols.copy()
+        coded[16 * np.arange(15)] = 0
+        priced += float(coded @ price.symbols.astype(float))
+        priced += band.ended * float(price.symbols[0]) + band.empty * price.empty
+    assert priced == pytest.approx(rate.total_bits(counts), rel=0.02, abs=30)
 
 
 def test_counting_equals_its_slow_twin():
@@ -182,7 +220,7 @@ def test_counting_equals_its_slow_twin():
         np.int16
     )
     order = rng.permutation(12).astype(np.int32).reshape(-1, 1)
-    counts = rate.count(levels, order)
+    counts = rate.count(levels, order, (3, 4))
     ac, dc, before = np.zeros(256, int), np.zeros(16, int), 0
     for index in order.ravel():
         block = levels.reshape(-1, 64)[index]
@@ -196,5 +234,5 @@ def test_counting_equals_its_slow_twin():
             ac[run % 16 * 16 + int(abs(int(level))).bit_length()] += 1
             run = 0
         ac[0] += run > 0
-    assert np.array_equal(counts.ac, ac)
+    assert np.array_equal(counts.bands[0].symbols, ac)
     assert np.array_equal(counts.dc, dc)

@@ -17,7 +17,6 @@ from gradpress.jpeg import model, trellis
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.params import Layout, Levels, Steps, Symbols
 from gradpress.jpeg.rate import (
-    NO_SYMBOLS,
     SymbolBits,
     count,
     ideal_bits,
@@ -116,35 +115,39 @@ def quantise(
     lagrangian: float,
     curvature: float,
     *,
-    origin: Coefficients | None = None,
+    origin: Coefficients,
     workers: Workers = SERIAL,
 ) -> Encoding:
     """argmin Σ ½ curvature · gain · (level · step - target)² + λ · bits, at these prices.
 
-    ``curvature`` is the distortion's by decoded sample. With ``origin``, the coefficients where
-    the targets' gradient was taken, luma's target follows chroma's move away from there. Prices
-    and bits are counted anew.
+    ``curvature`` is the distortion's by decoded sample. ``origin`` are the coefficients where the
+    targets' gradient was taken: luma's target follows chroma's move away from there. Prices and
+    bits are counted anew.
     """
     gains = model.gain(layout)
-    moved = list(targets)
-    levels: list[Levels] = [np.empty(0, np.int16)] * len(targets)
-    counts = [NO_SYMBOLS] * len(targets)
-    for i in reversed(range(len(targets))):
-        if i == 0 and len(targets) > 1 and origin is not None:
-            cb, cr = (
-                dequantise(levels[c], steps[c].astype(np.float32), workers) - origin[c]
-                for c in (1, 2)
-            )
-            moved[0] = targets[0] - model.chroma_in_luma((cb, cr), layout, workers) / gains[0]
-        order = scan_order(layout, i)
-        levels[i] = trellis.quantise(
-            moved[i], np.float32(curvature) * gains[i], steps[i].astype(np.float32), prices[i],
-            lagrangian, order.ravel(), layout.own_blocks(i), workers,
+    orders = [scan_order(layout, i) for i in range(len(targets))]
+
+    def one(i: int, target: Blocks) -> Levels:
+        return trellis.quantise(
+            target, np.float32(curvature) * gains[i], steps[i].astype(np.float32), prices[i],
+            lagrangian, orders[i].ravel(), layout.own_blocks(i), workers,
         )  # fmt: skip
-        counts[i] = count(levels[i], order, workers)
-    new_prices = tuple(map(ideal_bits, counts))
-    bits = sum(map(total_bits, counts, new_prices))
-    return Encoding(Symbols(layout, steps, tuple(levels)), new_prices, bits, lagrangian)
+
+    chroma = [one(i, targets[i]) for i in range(1, len(targets))]
+    luma = targets[0]
+    if chroma:
+        cb, cr = (
+            dequantise(levels, steps[i].astype(np.float32), workers) - origin[i]
+            for i, levels in enumerate(chroma, 1)
+        )
+        luma = luma - model.chroma_in_luma((cb, cr), layout, workers) / gains[0]
+    levels = (one(0, luma), *chroma)
+    counts = [
+        count(levels[i], orders[i], layout.own_blocks(i), prices[i].layout, workers)
+        for i in range(len(levels))
+    ]
+    new_prices, bits = tuple(map(ideal_bits, counts)), sum(map(total_bits, counts))
+    return Encoding(Symbols(layout, steps, levels), new_prices, bits, lagrangian)
 
 
 def envelope_steps(

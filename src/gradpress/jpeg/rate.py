@@ -24,16 +24,58 @@ UNSEEN_BITS = 16.0
 
 
 @dataclass(frozen=True)
+class Band:
+    """AC coefficients that share a table, and how their end is coded."""
+
+    first: int
+    last: int
+    runs: bool
+    """Whether blocks that end together are coded as a run, as progressive files do."""
+
+
+Bands = tuple[Band, ...]
+
+SEQUENTIAL: Bands = (Band(1, 63, False),)
+"""As a baseline file codes AC, and about what files with successive approximation cost."""
+PROGRESSIVE: tuple[Bands, ...] = (
+    (Band(1, 63, True),),
+    (Band(1, 2, True), Band(3, 63, True)),
+    (Band(1, 8, True), Band(9, 63, True)),
+)
+"""As progressive files without successive approximation code it."""
+
+
+@dataclass(frozen=True)
+class BandCounts:
+    """How often a band's symbols occur."""
+
+    band: Band
+    symbols: Counts
+    """``(256,)`` by run × 16 + size; size 0 and a run below 15 is an end (of a run of blocks)."""
+    empty: int
+    """Blocks without a nonzero level in the band; counted where ends come in runs."""
+    ended: int
+    """Other blocks that end before the band does."""
+
+
+@dataclass(frozen=True)
 class SymbolCounts:
-    """How often one component's symbols occur in a baseline scan."""
+    """How often one component's symbols occur."""
 
     dc: Counts
     """``(16,)`` by size of the DC difference."""
-    ac: Counts
-    """``(256,)`` by run × 16 + size."""
+    bands: tuple[BandCounts, ...]
 
 
-NO_SYMBOLS = SymbolCounts(np.zeros(16, np.int64), np.zeros(256, np.int64))
+@dataclass(frozen=True)
+class BandBits:
+    """What a band's symbols cost, in bits, the bits of the size included."""
+
+    band: Band
+    symbols: NDArray[np.float32]
+    """``(256,)``; the first is the end of a block after a nonzero level."""
+    empty: float
+    """A block without one."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +84,12 @@ class SymbolBits:
 
     dc: NDArray[np.float32]
     """``(16,)`` by size."""
-    ac: NDArray[np.float32]
-    """``(256,)`` by run × 16 + size."""
+    bands: tuple[BandBits, ...]
+
+    @property
+    def layout(self) -> Bands:
+        """The bands that these prices are for."""
+        return tuple(bits.band for bits in self.bands)
 
 
 @dataclass(frozen=True)
@@ -79,30 +125,74 @@ def raster(layout: Layout, component: int) -> Sequence:
     return Sequence(np.zeros(len(block), np.uint8), block)
 
 
-def count(levels: Levels, order: NDArray[np.int32], workers: Workers = SERIAL) -> SymbolCounts:
-    """Symbols of one component's levels in a baseline scan; ``order`` as of :func:`scan_order`."""
-
-    def run(begin: int, end: int) -> Counts:
-        counts = np.zeros(256, np.int64)
-        _kernels.count_ac(levels[begin:end], counts)
-        return counts
-
+def count(
+    levels: Levels,
+    order: NDArray[np.int32],
+    own_blocks: tuple[int, int],
+    bands: Bands = SEQUENTIAL,
+    workers: Workers = SERIAL,
+) -> SymbolCounts:
+    """Symbols of one component's levels; ``order`` as of :func:`scan_order`."""
     dc = np.zeros((1, 256), np.int64)
     _kernels.count_dc([levels], np.zeros(order.size, np.uint8), order.ravel(), 0, dc)
-    return SymbolCounts(dc[0, :16], np.sum(workers.stripes(len(levels), run), axis=0))
+    counted = tuple(_count_band(levels, own_blocks, band, workers) for band in bands)
+    return SymbolCounts(dc[0, :16], counted)
+
+
+def _count_band(
+    levels: Levels, own_blocks: tuple[int, int], band: Band, workers: Workers
+) -> BandCounts:
+    """Stripe by stripe: a run of ends is cut where a stripe ends, which hardly matters."""
+    rows, columns = own_blocks
+
+    def run(begin: int, end: int) -> tuple[Counts, int, int]:
+        symbols = np.zeros(256, np.int64)
+        if not band.runs:
+            _kernels.count_ac(levels[begin:end], symbols)
+            return symbols, 0, 0
+        own = levels[begin : min(end, rows)]
+        return symbols, *_kernels.count_band(own, columns, band.first, band.last, symbols)
+
+    stripes = workers.stripes(len(levels), run)
+    symbols = np.sum([stripe[0] for stripe in stripes], axis=0)
+    return BandCounts(band, symbols, sum(s[1] for s in stripes), sum(s[2] for s in stripes))
 
 
 def ideal_bits(counts: SymbolCounts) -> SymbolBits:
     """Cost of each symbol under the best code for these counts."""
-    return SymbolBits(
-        (_ideal_lengths(counts.dc) + np.arange(16)).astype(np.float32),
-        (_ideal_lengths(counts.ac) + np.arange(256) % 16).astype(np.float32),
-    )
+    dc = (_ideal_lengths(counts.dc) + np.arange(16)).astype(np.float32)
+    return SymbolBits(dc, tuple(map(_band_bits, counts.bands)))
 
 
-def total_bits(counts: SymbolCounts, bits: SymbolBits) -> float:
-    """Bits of the component's data at the given prices."""
-    return float(counts.dc @ bits.dc.astype(float) + counts.ac @ bits.ac.astype(float))
+def _band_bits(counts: BandCounts) -> BandBits:
+    """Runs of ends are shared out: a block that ends after a level pays for starting a run.
+
+    What the runs cost beyond that is paid by the empty blocks in them.
+    """
+    bits = _ideal_lengths(counts.symbols) + np.arange(256) % 16
+    if not counts.band.runs:
+        return BandBits(counts.band, bits.astype(np.float32), float(bits[0]))
+    spent = float(counts.symbols[_ENDS] @ (bits[_ENDS] + np.arange(len(_ENDS))))
+    bits[0] = min(bits[0], MOST_END_BITS)
+    empty = (spent - counts.ended * bits[0]) / max(counts.empty, 1)
+    return BandBits(counts.band, bits.astype(np.float32), max(float(empty), LEAST_EMPTY_BITS))
+
+
+_ENDS = 16 * np.arange(15)
+MOST_END_BITS = 6.0
+LEAST_EMPTY_BITS = 0.02
+"""Bounds on what an end may cost where few or none were seen."""
+
+
+def total_bits(counts: SymbolCounts) -> float:
+    """Bits of the component's data under the best codes for these counts."""
+    total = float(counts.dc @ (_ideal_lengths(counts.dc) + np.arange(16)))
+    for band in counts.bands:
+        symbols = _ideal_lengths(band.symbols) + np.arange(256) % 16
+        if band.band.runs:
+            symbols[_ENDS] += np.arange(len(_ENDS))
+        total += float(band.symbols @ symbols)
+    return total
 
 
 def typical_bits() -> SymbolBits:
@@ -110,7 +200,8 @@ def typical_bits() -> SymbolBits:
     run, size = np.divmod(np.arange(256), 16)
     ac = np.minimum(3 + size + 0.45 * run, UNSEEN_BITS) + size
     ac[0], ac[15 * 16] = 3, 9
-    return SymbolBits((np.arange(16) + 3).astype(np.float32), ac.astype(np.float32))
+    band = BandBits(SEQUENTIAL[0], ac.astype(np.float32), 3.0)
+    return SymbolBits((np.arange(16) + 3).astype(np.float32), (band,))
 
 
 def _ideal_lengths(counts: Counts) -> NDArray[np.float64]:

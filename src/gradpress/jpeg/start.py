@@ -8,6 +8,7 @@ sample of the picture's rows, where trying one costs milliseconds.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,11 +26,22 @@ from gradpress.jpeg.objective import (
     steps_for,
 )
 from gradpress.jpeg.params import Layout, Steps
-from gradpress.jpeg.rate import SymbolBits, typical_bits
+from gradpress.jpeg.rate import (
+    PROGRESSIVE,
+    SEQUENTIAL,
+    SymbolBits,
+    count,
+    ideal_bits,
+    scan_order,
+    total_bits,
+    typical_bits,
+)
 from gradpress.workers import SERIAL, Workers
 
 SAMPLE_PIXELS = 1 << 19
 """Pixels that λ is searched on, at most."""
+TABLE_BITS = 400.0
+"""About what a further scan with its table costs."""
 STRIPE_ROWS = 16
 """Rows of a sampled stripe: whole MCUs in every layout."""
 
@@ -122,7 +134,9 @@ class Forecaster:
         return self._forecast(steps_for(lagrangian, 2.0, self._sample.layout), lagrangian)
 
     def refined(self, forecast: Forecast) -> Forecast:
-        """The forecast after a descent on the steps."""
+        """The forecast after a choice of bands and a descent on the steps."""
+        encoding = self._quantise(forecast.steps, forecast.lagrangian)
+        self._prices = tuple(self._cheapest(i, prices) for i, prices in enumerate(encoding.prices))
         encoding = self._quantise(forecast.steps, forecast.lagrangian)
         steps = envelope_steps(self._sample.targets, encoding)
         return self._forecast(steps, forecast.lagrangian)
@@ -135,7 +149,7 @@ class Forecaster:
 
     def _quantise(self, steps: tuple[Steps, ...], lagrangian: float) -> Encoding:
         sample = self._sample
-        encoding = quantise(
+        self._last = quantise(
             sample.layout,
             sample.targets,
             steps,
@@ -145,8 +159,20 @@ class Forecaster:
             origin=sample.targets,
             workers=sample.workers,
         )
-        self._prices = encoding.prices
-        return encoding
+        self._prices = self._last.prices
+        return self._last
+
+    def _cheapest(self, component: int, prices: SymbolBits) -> SymbolBits:
+        """Prices by the bands in which the component's levels take the fewest bits."""
+        layout, levels = self._sample.layout, self._last.symbols.levels[component]
+        order, own = scan_order(layout, component), layout.own_blocks(component)
+        best, least = prices, math.inf
+        for bands in (SEQUENTIAL, *PROGRESSIVE):
+            counts = count(levels, order, own, bands, self._sample.workers)
+            bits = self._scale * total_bits(counts) + TABLE_BITS * len(bands)
+            if bits < least:
+                best, least = ideal_bits(counts), bits
+        return best
 
 
 def find_lagrangian(

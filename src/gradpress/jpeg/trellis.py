@@ -38,10 +38,11 @@ def quantise(
     levels = np.zeros(target.shape, np.int16)
 
     def run(begin: int, end: int) -> None:
-        _kernels.trellis_ac(
-            target[begin:end], curvature, steps, bits.ac, float(bits.ac[0]), lagrangian, 1, 63,
-            levels[begin:end],
-        )  # fmt: skip
+        for price in bits.bands:
+            _kernels.trellis_ac(
+                target[begin:end], curvature, steps, price.symbols, price.empty, lagrangian,
+                price.band.first, price.band.last, levels[begin:end],
+            )  # fmt: skip
 
     workers.stripes(len(levels), run)
     _kernels.viterbi_dc(

@@ -394,6 +394,43 @@ void count_ac(In<int16_t, 3> levels, Out<int64_t, 1> counts) {
         code_ac(levels.data() + block * 64, Counter{counts.data()});
 }
 
+// Symbols of a band as a progressive first pass codes it, end-of-band runs included. Returns how
+// many blocks are empty, and how many others end before the band does.
+nb::tuple count_band(In<int16_t, 3> levels, int64_t columns, int begin, int end,
+                     Out<int64_t, 1> counts) {
+    require(levels.shape(2) == 64, "levels must be (rows, columns, 64)");
+    require(0 <= columns && columns <= (int64_t)levels.shape(1), "columns exceed the array");
+    require(1 <= begin && begin <= end && end <= 63, "the band must lie in 1..63");
+    require(counts.shape(0) == 256, "counts must hold 256 values");
+    int64_t empty = 0, ended = 0;
+    {
+        nb::gil_scoped_release release;
+        int run_of_ends = 0;
+        const auto flush = [&] {
+            if (run_of_ends) counts.data()[(bit_size(run_of_ends) - 1) << 4]++;
+            run_of_ends = 0;
+        };
+        for (size_t row = 0; row < levels.shape(0); row++)
+            for (int64_t column = 0; column < columns; column++) {
+                const int16_t* level = levels.data() + (row * levels.shape(1) + (size_t)column) * 64;
+                int before = begin - 1;
+                for (int k = begin; k <= end; k++) {
+                    if (!level[k]) continue;
+                    flush();
+                    int run = k - before - 1;
+                    for (; run > 15; run -= 16) counts.data()[0xf0]++;
+                    counts.data()[run << 4 | bit_size(std::abs(level[k]))]++;
+                    before = k;
+                }
+                if (before == end) continue;
+                (before < begin ? empty : ended)++;
+                if (++run_of_ends == 0x7fff) flush();
+            }
+        flush();
+    }
+    return nb::make_tuple(empty, ended);
+}
+
 // counts: (components, 256).
 void count_dc(const Components& levels, In<uint8_t, 1> component, In<int32_t, 1> block, int low,
               Out<int64_t, 2> counts) {
@@ -516,6 +553,7 @@ void bind_entropy(nb::module_& m) {
         .def("count", &SparseLevels::count, "begin"_a, "end"_a, "low"_a, "refine"_a, "counts"_a, Free())
         .def("write", &SparseLevels::write, "begin"_a, "end"_a, "low"_a, "refine"_a, "words"_a, "sizes"_a);
     m.def("count_ac", &count_ac, "levels"_a, "counts"_a, Free());
+    m.def("count_band", &count_band, "levels"_a, "columns"_a, "begin"_a, "end"_a, "counts"_a);
     m.def("count_dc", &count_dc, "levels"_a, "component"_a, "block"_a, "low"_a, "counts"_a, Free());
     m.def("write_dc", &write_dc, "levels"_a, "component"_a, "block"_a, "low"_a, "words"_a, "sizes"_a);
     m.def("write_dc_refinement", &write_dc_refinement, "levels"_a, "component"_a, "block"_a, "low"_a);
