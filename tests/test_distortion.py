@@ -82,6 +82,13 @@ def test_measured_error_is_that_of_the_bytes_shown():
     )
 
 
+@pytest.mark.parametrize("loss", [SquaredError, AbsoluteError])
+def test_measured_values_are_those_of_the_same_picture_in_planes(loss):
+    picture, other = scene(21, 17), scene(21, 17, seed=1)
+    planes, shown = (p.transpose(2, 0, 1).astype(np.float32).copy() for p in (picture, other))
+    assert loss(planes).measured(other) == pytest.approx(loss(planes).value(shown), rel=1e-6)
+
+
 def test_psnr_of_known_errors():
     assert psnr(255.0**2 * 10, 10) == pytest.approx(0)
     assert psnr(10.0, 10) == pytest.approx(48.1308, abs=1e-4)

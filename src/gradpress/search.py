@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gradpress.descent import Evaluation, Step, Terms, iterate
-from gradpress.distortion import Distortion, SquaredError, measured_squared_error, psnr
+from gradpress.distortion import Distortion, measured_squared_error, psnr
 from gradpress.goal import Goal, Lagrangian, TargetPsnr, TargetSize
 from gradpress.jpeg import model
 from gradpress.jpeg.model import Coefficients
@@ -59,13 +58,8 @@ class Pursuit:
         """Decode exactly as libjpeg-turbo does, and compare."""
         decoded = model.decode(encoding.symbols)
         error = measured_squared_error(decoded, self.planes)
-        shown = (
-            error
-            if isinstance(self.distortion, SquaredError)
-            else self.distortion.value(_planar(decoded))
-        )
         quality = psnr(error, self.planes.size)
-        return Measured(quality, self.file_bytes(encoding), shown)
+        return Measured(quality, self.file_bytes(encoding), self.distortion.measured(decoded))
 
     def step(
         self, index: int, encoding: Encoding, measured: Measured, seconds: float
@@ -107,11 +101,6 @@ class Pursuit:
         if not self.met(measured):
             return 1e15 * (1 + abs(self.excess(measured)))
         return measured.bytes if isinstance(self.goal, TargetPsnr) else -measured.psnr
-
-
-def _planar(decoded: NDArray[np.uint8]) -> model.Picture:
-    pixels = decoded.reshape(*decoded.shape[:2], -1)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,9 @@ class Distortion(Protocol):
     def value_and_gradient(self, decoded: Picture) -> tuple[float, Picture]:
         """D and ∂D/∂decoded, ``(C, H, W)``."""
 
+    def measured(self, decoded: NDArray[np.uint8]) -> float:
+        """D of what a viewer shows: 8-bit ``(H, W, C)`` or ``(H, W)``."""
+
     def curvature(self, decoded: Picture) -> float:
         """Mean of ∂²D/∂sample², or of a quadratic that D stays below where D has a kink."""
 

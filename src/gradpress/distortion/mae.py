@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradpress import _kernels
 from gradpress.distortion.mse import Picture, sum_over_samples
@@ -28,6 +29,11 @@ class AbsoluteError:
         gradient = np.empty(decoded.shape, np.float32)
         kernel = _kernels.absolute_error
         return sum_over_samples(kernel, decoded, self.reference, gradient, self.workers), gradient
+
+    def measured(self, decoded: NDArray[np.uint8]) -> float:
+        """D of 8-bit pixels, ``(H, W, C)`` or ``(H, W)``."""
+        pixels = decoded.reshape(*decoded.shape[:2], -1)
+        return self.value(np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32))
 
     def curvature(self, decoded: Picture) -> float:
         """1 / mean |error|: |e| ≤ e² / (2 a) + a / 2 with equality where |e| = a."""

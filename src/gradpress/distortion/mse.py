@@ -32,6 +32,10 @@ class SquaredError:
         kernel = _kernels.squared_error
         return sum_over_samples(kernel, decoded, self.reference, gradient, self.workers), gradient
 
+    def measured(self, decoded: NDArray[np.uint8]) -> float:
+        """D of 8-bit pixels, ``(H, W, C)`` or ``(H, W)``."""
+        return measured_squared_error(decoded, self.reference, self.workers)
+
     def curvature(self, decoded: Picture) -> float:
         """2, everywhere."""
         return 2.0
