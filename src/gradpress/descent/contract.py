@@ -52,8 +52,10 @@ class ProximalObjective(Protocol[P, G]):
 class Method(Protocol[P, G, S]):
     """A way to go down: two functions and a state that is a value.
 
-    The objective handed to ``step`` is the one being descended on; methods that need more of it
-    than :class:`Objective` promises say so in their own signature.
+    Parameters and states are never changed in place: a step makes new ones. The objective handed
+    to ``step`` is the one being descended on, and asking it twice for one point costs nothing the
+    second time in a row; methods that need more of it than :class:`Objective` promises say so in
+    their own signature.
     """
 
     def init(self, params: P, /) -> S:
@@ -67,4 +69,7 @@ class Method(Protocol[P, G, S]):
         state: S,
         /,
     ) -> tuple[P, S]:
-        """The next parameters and state, given the evaluation at the present ones."""
+        """The next parameters and state, given the evaluation at the present ones.
+
+        A method that found nothing better gives back the very ``params`` it was given.
+        """

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Generic
 
 from gradpress.descent.contract import P, Terms
+from gradpress.descent.tree import all_finite
 
 
 class Stop(enum.Enum):
@@ -38,6 +39,8 @@ class Step(Generic[P]):
     """Of the smooth part, where it was asked for."""
     seconds: float
     """Wall time since the start."""
+    evaluations: int = 0
+    """Of the objective since the start, those of line searches included."""
 
     @property
     def score(self) -> float:
@@ -74,9 +77,14 @@ class Solution(Generic[P]):
     params: P
     """The best by score, which need not be the last."""
     score: float
+    """Theirs: measured where there is a measurement, else J; never above the start's."""
+    value: float
+    """Their J."""
     best_step: int
     stop: Stop
     history: History
+    evaluations: int
+    """Of the objective, those of line searches included."""
 
     @property
     def steps(self) -> int:
@@ -89,11 +97,14 @@ class Solution(Generic[P]):
         return self.history.seconds[-1]
 
     def __str__(self) -> str:
-        start, best = self.history.value[0], self.history.value[self.best_step]
-        return (
-            f"J {start:.6g} → {best:.6g} at step {self.best_step} of {self.steps}, "
-            f"{self.seconds:.2f} s. {self.stop.value}"
-        )
+        taken = f"at step {self.best_step} of {self.steps}"
+        work = f"{self.evaluations} evaluations, {self.seconds:.2f} s"
+        return f"J {self._change()} {taken}, {work}. {self.stop.value}"
+
+    def _change(self) -> str:
+        change = f"{self.history.value[0]:.6g} → {self.value:.6g}"
+        first = self.history.measured[0]
+        return change if first is None else f"{change}, measured {first:.6g} → {self.score:.6g},"
 
 
 class Recorder(Generic[P]):
@@ -102,20 +113,36 @@ class Recorder(Generic[P]):
     def __init__(self) -> None:
         self.best: Step[P] | None = None
         self._rows: list[tuple[int, float, float, float, float, float | None]] = []
+        self._evaluations = 0
 
     def add(self, step: Step[P]) -> None:
-        """Note a step; it becomes the best if its score is finite and less than all before."""
+        """Note a step; it becomes the best if it is finite and scores less than all before."""
         terms = step.terms
         self._rows.append(
             (step.index, step.seconds, step.value, terms.distortion, terms.bits, step.measured)
         )
-        finite = math.isfinite(step.score)
-        if self.best is None or (finite and not self.best.score <= step.score):
+        self._evaluations = max(self._evaluations, step.evaluations)
+        if self.best is None or (_is_finite(step) and _is_better(step, self.best)):
             self.best = step
 
     def solution(self, stop: Stop) -> Solution[P]:
         """The outcome so far; there must have been a step."""
         if self.best is None:
             raise ValueError("no step was taken: a descent has at least its start")
-        columns = History(*zip(*self._rows, strict=True))
-        return Solution(self.best.params, self.best.score, self.best.index, stop, columns)
+        best, history = self.best, History(*zip(*self._rows, strict=True))
+        return Solution(
+            best.params, best.score, best.value, best.index, stop, history, self._evaluations
+        )
+
+
+def _is_finite(step: Step[P]) -> bool:
+    return math.isfinite(step.value) and math.isfinite(step.score) and all_finite(step.params)
+
+
+def _is_better(step: Step[P], best: Step[P]) -> bool:
+    """By score, but measured decides: a step that was not measured never replaces one that was."""
+    if not _is_finite(best):
+        return True
+    if (step.measured is None) != (best.measured is None):
+        return best.measured is None
+    return step.score < best.score

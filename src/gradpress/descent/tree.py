@@ -39,3 +39,12 @@ def add_scaled(tree: Tree, scale: float, direction: Tree) -> Tree:
 def zeros_like(tree: Tree) -> Tree:
     """A tree of zeros of the same shape."""
     return tree_map(np.zeros_like, tree)
+
+
+def all_finite(tree: object) -> bool:
+    """Whether all numbers are finite; whatever is neither number, array nor tuple is trusted."""
+    if isinstance(tree, tuple):
+        return all(map(all_finite, tree))
+    if isinstance(tree, np.ndarray | np.number | float):
+        return bool(np.isfinite(tree).all())
+    return True
