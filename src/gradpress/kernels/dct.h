@@ -37,11 +37,11 @@ static inline void transpose(const float* __restrict from, float* __restrict to)
         for (int j = 0; j < 8; j++) to[8 * i + j] = from[8 * j + i];
 }
 
-static void forward_dct(const float* plane, long stride, long block_rows, long block_columns,
+static void forward_dct(const float* plane, int64_t stride, int64_t block_rows, int64_t block_columns,
                         float shift, const float* clamped, float* coefficients) {
     float basis_transposed[64], samples[64], half[64], half_transposed[64], natural[64];
     transpose(BASIS, basis_transposed);
-    for (long block = 0; block < block_rows * block_columns; block++) {
+    for (int64_t block = 0; block < block_rows * block_columns; block++) {
         const float* from = plane + block / block_columns * 8 * stride + block % block_columns * 8;
         for (int y = 0; y < 8; y++)
             for (int x = 0; x < 8; x++) samples[8 * y + x] = from[y * stride + x] - shift;
@@ -60,10 +60,10 @@ static void forward_dct(const float* plane, long stride, long block_rows, long b
     }
 }
 
-static void inverse_dct(const float* coefficients, long block_rows, long block_columns, float shift,
-                        float low, float high, float* plane, long stride) {
+static void inverse_dct(const float* coefficients, int64_t block_rows, int64_t block_columns, float shift,
+                        float low, float high, float* plane, int64_t stride) {
     float transposed[64], half[64], samples[64];
-    for (long block = 0; block < block_rows * block_columns; block++) {
+    for (int64_t block = 0; block < block_rows * block_columns; block++) {
         // Zigzag order read by columns gives the transpose.
         for (int k = 0; k < 64; k++)
             transposed[(ZIGZAG[k] & 7) * 8 + (ZIGZAG[k] >> 3)] = coefficients[block * 64 + k];
@@ -79,8 +79,8 @@ static void inverse_dct(const float* coefficients, long block_rows, long block_c
     }
 }
 
-static void dequantise(const int16_t* levels, const float* steps, long blocks, float* coefficients) {
-    for (long block = 0; block < blocks; block++)
+static void dequantise(const int16_t* levels, const float* steps, int64_t blocks, float* coefficients) {
+    for (int64_t block = 0; block < blocks; block++)
         for (int k = 0; k < 64; k++)
             coefficients[block * 64 + k] = (float)levels[block * 64 + k] * steps[k];
 }
@@ -116,10 +116,10 @@ static inline void exact_pass(const int32_t* __restrict in, int32_t* __restrict 
     }
 }
 
-static void inverse_dct_exact(const int16_t* levels, const int16_t* steps, long block_rows,
-                              long block_columns, uint8_t* plane, long stride) {
+static void inverse_dct_exact(const int16_t* levels, const int16_t* steps, int64_t block_rows,
+                              int64_t block_columns, uint8_t* plane, int64_t stride) {
     int32_t a[64], b[64];
-    for (long block = 0; block < block_rows * block_columns; block++) {
+    for (int64_t block = 0; block < block_rows * block_columns; block++) {
         for (int k = 0; k < 64; k++) a[ZIGZAG[k]] = levels[block * 64 + k] * steps[k];
         exact_pass<11>(a, b);
         for (int i = 0; i < 8; i++)

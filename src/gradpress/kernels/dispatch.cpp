@@ -55,7 +55,7 @@ const Numeric& numeric() {
 }
 
 double viterbi_dc(const float* target, float curvature, float step, const float* bits,
-                  float lagrangian, const int32_t* order, long blocks, int16_t* levels) {
+                  float lagrangian, const int32_t* order, int64_t blocks, int16_t* levels) {
     constexpr int REACH = 1, WIDTH = 2 * REACH + 1;
     if (blocks == 0) return 0;
     const float weight = .5f * curvature * step * step;
@@ -65,8 +65,8 @@ double viterbi_dc(const float* target, float curvature, float step, const float*
     std::vector<int16_t> centre((size_t)blocks);
     double score[WIDTH] = {0};
     int previous = 0;
-    for (long i = 0; i < blocks; i++) {
-        const float magnitude = target[(long)order[i] * 64] / step;
+    for (int64_t i = 0; i < blocks; i++) {
+        const float magnitude = target[(int64_t)order[i] * 64] / step;
         const float bounded = magnitude < -1022 ? -1022 : magnitude > 1022 ? 1022 : magnitude;
         const int middle = (int)(bounded + (bounded < 0 ? -.5f : .5f));
         centre[(size_t)i] = (int16_t)middle;
@@ -92,8 +92,8 @@ double viterbi_dc(const float* target, float curvature, float step, const float*
     for (int c = 1; c < WIDTH; c++)
         if (score[c] < score[best]) best = c;
     const double least = score[best];
-    for (long i = blocks - 1; i >= 0; i--) {
-        levels[(long)order[i] * 64] = (int16_t)(centre[(size_t)i] + best - REACH);
+    for (int64_t i = blocks - 1; i >= 0; i--) {
+        levels[(int64_t)order[i] * 64] = (int16_t)(centre[(size_t)i] + best - REACH);
         best = from[(size_t)i * WIDTH + (size_t)best];
     }
     return least;

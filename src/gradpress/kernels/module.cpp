@@ -51,102 +51,102 @@ void forward_dct(In<float, 2> plane, float shift, Out<float, 3> blocks, nb::obje
         mask = array.data();
     }
     nb::gil_scoped_release release;
-    numeric().forward_dct(plane.data(), (long)plane.shape(1), (long)blocks.shape(0),
-                          (long)blocks.shape(1), shift, mask, blocks.data());
+    numeric().forward_dct(plane.data(), (int64_t)plane.shape(1), (int64_t)blocks.shape(0),
+                          (int64_t)blocks.shape(1), shift, mask, blocks.data());
 }
 
 void inverse_dct(In<float, 3> blocks, float shift, float low, float high, Out<float, 2> plane) {
     require_plane(blocks, plane);
-    numeric().inverse_dct(blocks.data(), (long)blocks.shape(0), (long)blocks.shape(1), shift, low,
-                          high, plane.data(), (long)plane.shape(1));
+    numeric().inverse_dct(blocks.data(), (int64_t)blocks.shape(0), (int64_t)blocks.shape(1), shift, low,
+                          high, plane.data(), (int64_t)plane.shape(1));
 }
 
 void dequantise(In<int16_t, 3> levels, In<float, 1> steps, Out<float, 3> blocks) {
     require_blocks(levels), require_64(steps);
     require(blocks.size() == levels.size(), "levels and coefficients must have one shape");
-    numeric().dequantise(levels.data(), steps.data(), (long)(levels.size() / 64), blocks.data());
+    numeric().dequantise(levels.data(), steps.data(), (int64_t)(levels.size() / 64), blocks.data());
 }
 
 void inverse_dct_exact(In<int16_t, 3> levels, In<int16_t, 1> steps, Out<uint8_t, 2> plane) {
     require_plane(levels, plane), require_64(steps);
-    numeric().inverse_dct_exact(levels.data(), steps.data(), (long)levels.shape(0),
-                                (long)levels.shape(1), plane.data(), (long)plane.shape(1));
+    numeric().inverse_dct_exact(levels.data(), steps.data(), (int64_t)levels.shape(0),
+                                (int64_t)levels.shape(1), plane.data(), (int64_t)plane.shape(1));
 }
 
 // height and width: the samples of the subsampled plane that lie in the picture.
 template <class Plane>
-void require_subsampled(const Plane& plane, long height, long width, long v, size_t out_height,
+void require_subsampled(const Plane& plane, int64_t height, int64_t width, int64_t v, size_t out_height,
                         size_t out_width) {
     require(v == 1 || v == 2, "v must be 1 or 2");
-    require(0 < height && height <= (long)plane.shape(0) && 0 < width && width <= (long)plane.shape(1),
+    require(0 < height && height <= (int64_t)plane.shape(0) && 0 < width && width <= (int64_t)plane.shape(1),
             "the subsampled size must lie inside its plane");
-    require(((long)out_height + v - 1) / v == height && ((long)out_width + 1) / 2 == width,
+    require(((int64_t)out_height + v - 1) / v == height && ((int64_t)out_width + 1) / 2 == width,
             "the subsampled size must be half the size, rounded up");
 }
 
 template <class T, auto KERNEL>
-void upsample(In<T, 2> plane, long height, long width, long v, long begin, long end, Out<T, 2> out) {
+void upsample(In<T, 2> plane, int64_t height, int64_t width, int64_t v, int64_t begin, int64_t end, Out<T, 2> out) {
     require_subsampled(plane, height, width, v, out.shape(0), out.shape(1));
-    require(0 <= begin && begin <= end && end <= (long)out.shape(0), "rows out of range");
-    (numeric().*KERNEL)(plane.data(), (long)plane.shape(1), height, width, v, begin, end,
-                        (long)out.shape(1), out.data() + begin * (long)out.shape(1));
+    require(0 <= begin && begin <= end && end <= (int64_t)out.shape(0), "rows out of range");
+    (numeric().*KERNEL)(plane.data(), (int64_t)plane.shape(1), height, width, v, begin, end,
+                        (int64_t)out.shape(1), out.data() + begin * (int64_t)out.shape(1));
 }
 
-void upsample_adjoint(In<float, 2> gradient, long height, long width, long v, long begin, long end,
+void upsample_adjoint(In<float, 2> gradient, int64_t height, int64_t width, int64_t v, int64_t begin, int64_t end,
                       Out<float, 2> out) {
     require_subsampled(out, height, width, v, gradient.shape(0), gradient.shape(1));
     require(0 <= begin && begin <= end && end <= height, "rows out of range");
-    numeric().upsample_adjoint(gradient.data(), (long)gradient.shape(0), (long)gradient.shape(1),
-                               height, width, v, begin, end, out.data(), (long)out.shape(1));
+    numeric().upsample_adjoint(gradient.data(), (int64_t)gradient.shape(0), (int64_t)gradient.shape(1),
+                               height, width, v, begin, end, out.data(), (int64_t)out.shape(1));
 }
 
 // Planes of (height, width) samples that may lie in wider, padded arrays; rows begin..end.
 template <class A, class... Rest>
-void require_rows(long begin, long end, long width, const A& first, const Rest&... rest) {
+void require_rows(int64_t begin, int64_t end, int64_t width, const A& first, const Rest&... rest) {
     const auto holds = [&](const auto& plane) {
-        return end <= (long)plane.shape(0) && width <= (long)plane.shape(1);
+        return end <= (int64_t)plane.shape(0) && width <= (int64_t)plane.shape(1);
     };
     require(0 <= begin && begin <= end && holds(first) && (holds(rest) && ...),
             "rows or width exceed a plane");
 }
 
-void ycc_to_rgb(In<float, 2> y, In<float, 2> cb, In<float, 2> cr, long begin, long end,
+void ycc_to_rgb(In<float, 2> y, In<float, 2> cb, In<float, 2> cr, int64_t begin, int64_t end,
                 Out<float, 3> rgb) {
-    const long height = (long)rgb.shape(1), width = (long)rgb.shape(2);
+    const int64_t height = (int64_t)rgb.shape(1), width = (int64_t)rgb.shape(2);
     require(rgb.shape(0) == 3 && end <= height, "rgb must be (3, height, width)");
     require_rows(begin, end, width, y, cb, cr);
-    for (long row = begin; row < end; row++) {
+    for (int64_t row = begin; row < end; row++) {
         float* out = rgb.data() + row * width;
-        numeric().ycc_to_rgb(y.data() + row * (long)y.shape(1), cb.data() + row * (long)cb.shape(1),
-                             cr.data() + row * (long)cr.shape(1), width, out, out + height * width,
+        numeric().ycc_to_rgb(y.data() + row * (int64_t)y.shape(1), cb.data() + row * (int64_t)cb.shape(1),
+                             cr.data() + row * (int64_t)cr.shape(1), width, out, out + height * width,
                              out + 2 * height * width);
     }
 }
 
 void ycc_to_rgb_adjoint(In<float, 2> y, In<float, 2> cb, In<float, 2> cr, In<float, 3> rgb,
-                        long begin, long end, Out<float, 2> dy, Out<float, 2> dcb, Out<float, 2> dcr) {
-    const long height = (long)rgb.shape(1), width = (long)rgb.shape(2);
+                        int64_t begin, int64_t end, Out<float, 2> dy, Out<float, 2> dcb, Out<float, 2> dcr) {
+    const int64_t height = (int64_t)rgb.shape(1), width = (int64_t)rgb.shape(2);
     require(rgb.shape(0) == 3 && end <= height, "rgb must be (3, height, width)");
     require_rows(begin, end, width, y, cb, cr, dy, dcb, dcr);
-    for (long row = begin; row < end; row++) {
+    for (int64_t row = begin; row < end; row++) {
         const float* in = rgb.data() + row * width;
         numeric().ycc_to_rgb_adjoint(
-            y.data() + row * (long)y.shape(1), cb.data() + row * (long)cb.shape(1),
-            cr.data() + row * (long)cr.shape(1), in, in + height * width, in + 2 * height * width,
-            width, dy.data() + row * (long)dy.shape(1), dcb.data() + row * (long)dcb.shape(1),
-            dcr.data() + row * (long)dcr.shape(1));
+            y.data() + row * (int64_t)y.shape(1), cb.data() + row * (int64_t)cb.shape(1),
+            cr.data() + row * (int64_t)cr.shape(1), in, in + height * width, in + 2 * height * width,
+            width, dy.data() + row * (int64_t)dy.shape(1), dcb.data() + row * (int64_t)dcb.shape(1),
+            dcr.data() + row * (int64_t)dcr.shape(1));
     }
 }
 
-void ycc_to_rgb_exact(In<uint8_t, 2> y, In<uint8_t, 2> cb, In<uint8_t, 2> cr, long begin, long end,
+void ycc_to_rgb_exact(In<uint8_t, 2> y, In<uint8_t, 2> cb, In<uint8_t, 2> cr, int64_t begin, int64_t end,
                       Out<uint8_t, 3> rgb) {
-    const long width = (long)rgb.shape(1);
-    require(rgb.shape(2) == 3 && end <= (long)rgb.shape(0), "rgb must be (height, width, 3)");
+    const int64_t width = (int64_t)rgb.shape(1);
+    require(rgb.shape(2) == 3 && end <= (int64_t)rgb.shape(0), "rgb must be (height, width, 3)");
     require_rows(begin, end, width, y, cb, cr);
-    for (long row = begin; row < end; row++)
+    for (int64_t row = begin; row < end; row++)
         numeric().ycc_to_rgb_exact(
-            y.data() + row * (long)y.shape(1), cb.data() + row * (long)cb.shape(1),
-            cr.data() + row * (long)cr.shape(1), width, rgb.data() + row * width * 3);
+            y.data() + row * (int64_t)y.shape(1), cb.data() + row * (int64_t)cb.shape(1),
+            cr.data() + row * (int64_t)cr.shape(1), width, rgb.data() + row * width * 3);
 }
 
 template <auto KERNEL>
@@ -159,18 +159,18 @@ double error(In<float, 1> decoded, In<float, 1> reference, nb::object gradient) 
         out = array.data();
     }
     nb::gil_scoped_release release;
-    return (numeric().*KERNEL)(decoded.data(), reference.data(), (long)decoded.size(), out);
+    return (numeric().*KERNEL)(decoded.data(), reference.data(), (int64_t)decoded.size(), out);
 }
 
-double squared_error_bytes(In<uint8_t, 3> decoded, In<float, 3> reference, long begin, long end) {
-    const long height = (long)decoded.shape(0), width = (long)decoded.shape(1);
-    const long channels = (long)decoded.shape(2);
-    require((long)reference.shape(0) == channels && (long)reference.shape(1) == height &&
-                (long)reference.shape(2) == width,
+double squared_error_bytes(In<uint8_t, 3> decoded, In<float, 3> reference, int64_t begin, int64_t end) {
+    const int64_t height = (int64_t)decoded.shape(0), width = (int64_t)decoded.shape(1);
+    const int64_t channels = (int64_t)decoded.shape(2);
+    require((int64_t)reference.shape(0) == channels && (int64_t)reference.shape(1) == height &&
+                (int64_t)reference.shape(2) == width,
             "decoded must be (height, width, channels), reference (channels, height, width)");
     require(0 <= begin && begin <= end && end <= height, "rows out of range");
     double sum = 0;
-    for (long c = 0; c < channels; c++)
+    for (int64_t c = 0; c < channels; c++)
         sum += numeric().squared_error_bytes(decoded.data() + begin * width * channels + c, channels,
                                              reference.data() + (c * height + begin) * width,
                                              (end - begin) * width);
@@ -178,16 +178,16 @@ double squared_error_bytes(In<uint8_t, 3> decoded, In<float, 3> reference, long 
 }
 
 double trellis_ac(In<float, 3> target, In<float, 1> curvature, In<float, 1> steps, In<float, 1> bits,
-                  float empty_bits, float lagrangian, long first, long last, Out<int16_t, 3> levels) {
+                  float empty_bits, float lagrangian, int64_t first, int64_t last, Out<int16_t, 3> levels) {
     require_blocks(target), require_64(curvature), require_64(steps);
     require(levels.size() == target.size(), "levels and target must have one shape");
     require(bits.shape(0) == 256, "bits must hold 256 values");
     require(1 <= first && first <= last && last <= 63, "the band must lie in 1..63");
     return numeric().trellis_ac(target.data(), curvature.data(), steps.data(), bits.data(), empty_bits,
-                                lagrangian, first, last, (long)(target.size() / 64), levels.data());
+                                lagrangian, first, last, (int64_t)(target.size() / 64), levels.data());
 }
 
-void require_order(const In<int32_t, 1>& order, long blocks) {
+void require_order(const In<int32_t, 1>& order, int64_t blocks) {
     for (size_t i = 0; i < order.size(); i++)
         require(0 <= order.data()[i] && order.data()[i] < blocks, "order names a block out of range");
 }
@@ -197,9 +197,9 @@ double dc(In<float, 3> target, float curvature, float step, In<float, 1> bits, f
     require_blocks(target);
     require(levels.size() == target.size(), "levels and target must have one shape");
     require(bits.shape(0) == 16, "bits must hold 16 values");
-    require_order(order, (long)(target.size() / 64));
+    require_order(order, (int64_t)(target.size() / 64));
     return viterbi_dc(target.data(), curvature, step, bits.data(), lagrangian, order.data(),
-                      (long)order.size(), levels.data());
+                      (int64_t)order.size(), levels.data());
 }
 
 }  // namespace

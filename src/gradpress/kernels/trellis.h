@@ -62,7 +62,7 @@ struct State {
 };
 
 static double trellis_block(const float* target, const float* weight, const float* inverse_step,
-                            const Price* price, long first, long last, int16_t* levels) {
+                            const Price* price, int64_t first, int64_t last, int16_t* levels) {
     State states[64] = {{0.f, (int)first - 1, 0, 0}};
     int active[64] = {0};  // states that may still be part of the shortest path
     int count = 1, live = 1;
@@ -114,8 +114,8 @@ static double trellis_block(const float* target, const float* weight, const floa
 }
 
 static double trellis_ac(const float* target, const float* curvature, const float* steps,
-                         const float* bits, float empty_bits, float lagrangian, long first,
-                         long last, long blocks, int16_t* levels) {
+                         const float* bits, float empty_bits, float lagrangian, int64_t first,
+                         int64_t last, int64_t blocks, int16_t* levels) {
     float weight[64], inverse_step[64];
     for (int k = 0; k < 64; k++) {
         weight[k] = .5f * curvature[k] * steps[k] * steps[k];
@@ -124,7 +124,7 @@ static double trellis_ac(const float* target, const float* curvature, const floa
     Price price;
     make_price(bits, empty_bits, lagrangian, &price);
     double sum = 0;
-    for (long block = 0; block < blocks; block++)
+    for (int64_t block = 0; block < blocks; block++)
         sum += trellis_block(target + block * 64, weight, inverse_step, &price, first, last,
                              levels + block * 64);
     return sum;
