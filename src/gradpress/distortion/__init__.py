@@ -20,6 +20,10 @@ Picture = NDArray[np.float32]
 class Distortion(Protocol):
     """A loss that travels with its reference."""
 
+    @property
+    def stride(self) -> float:
+        """Part of the step gradient / curvature that is safe: 1, or less for a subgradient."""
+
     def value(self, decoded: Picture) -> float:
         """D, summed over the picture; 0 for the reference itself."""
 
@@ -30,7 +34,7 @@ class Distortion(Protocol):
         """D of what a viewer shows: 8-bit ``(H, W, C)`` or ``(H, W)``."""
 
     def curvature(self, decoded: Picture) -> float:
-        """Mean of ∂²D/∂sample², or of a quadratic that D stays below where D has a kink."""
+        """Mean of ∂²D/∂sample², as small errors of random sign see it where D has kinks."""
 
     def curvature_at(self, rms: float) -> float:
         """The curvature to expect when errors are ``rms`` (root mean square) large."""

@@ -19,6 +19,11 @@ class AbsoluteError:
     reference: Picture
     workers: Workers = SERIAL
 
+    @property
+    def stride(self) -> float:
+        """A sign says nothing of how near 0 is: a whole step overshoots small errors."""
+        return 0.7
+
     def value(self, decoded: Picture) -> float:
         """D; shapes are ``(C, H, W)``."""
         kernel = _kernels.absolute_error
@@ -36,9 +41,9 @@ class AbsoluteError:
         return self.value(np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32))
 
     def curvature(self, decoded: Picture) -> float:
-        """1 / mean |error|: |e| ≤ e² / (2 a) + a / 2 with equality where |e| = a."""
-        return decoded.size / max(self.value(decoded), decoded.size * 1e-3)
+        """(2/π) / mean |error|: for normal errors e, E|e + δ| ≈ E|e| + ½ curvature δ²."""
+        return 2 / np.pi * decoded.size / max(self.value(decoded), decoded.size * 1e-3)
 
     def curvature_at(self, rms: float) -> float:
-        """As :meth:`curvature`, for normally distributed errors: their mean is √(2/π) rms."""
-        return 1 / max(float(np.sqrt(2 / np.pi)) * rms, 1e-3)
+        """The same for normal errors of this root mean square: their mean is √(2/π) rms."""
+        return float(np.sqrt(2 / np.pi)) / max(rms, 1e-3)

@@ -22,6 +22,11 @@ class SquaredError:
     reference: Picture
     workers: Workers = SERIAL
 
+    @property
+    def stride(self) -> float:
+        """A whole step: it ends at the minimum."""
+        return 1.0
+
     def value(self, decoded: Picture) -> float:
         """D; shapes are ``(C, H, W)``."""
         return sum_over_samples(_kernels.squared_error, decoded, self.reference, None, self.workers)

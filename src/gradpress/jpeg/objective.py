@@ -52,6 +52,8 @@ class Slope:
     """∂D/∂coefficients."""
     curvature: float
     """∂²D by decoded sample, in the mean."""
+    stride: float
+    """Part of a step to the quadratic's minimum that is safe."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class JpegObjective:
         distortion, by_sample = self.distortion.value_and_gradient(decoded)
         del rendering, decoded  # a picture's memory, not needed any more
         gradient = model.pull_back(samples, by_sample, self.layout, self.workers)
-        return distortion, Slope(gradient, curvature)
+        return distortion, Slope(gradient, curvature, self.distortion.stride)
 
     def prox(self, encoding: Encoding, slope: Slope, rate: float = 1.0) -> Encoding:
         """The encoding of least ⟨gradient, Δ⟩ + curvature / (2 rate) |A Δ|² + λ·R, A the decoder.
@@ -102,7 +104,7 @@ class JpegObjective:
         """Where a gradient step, scaled by the diagonal curvature, leads."""
         gains = model.gain(self.layout)
         return tuple(
-            c - g * (np.float32(rate / slope.curvature) / gain)
+            c - g * (np.float32(rate * slope.stride / slope.curvature) / gain)
             for c, g, gain in zip(coefficients, slope.gradient, gains, strict=True)
         )
 
