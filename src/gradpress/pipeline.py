@@ -38,7 +38,7 @@ from gradpress.workers import Workers
 
 T = TypeVar("T")
 
-LOSSES: dict[str, Callable[[Picture], Distortion]] = {
+LOSSES: dict[str, Callable[[Picture, Workers], Distortion]] = {
     "mse": SquaredError,
     "mae": AbsoluteError,
 }
@@ -113,11 +113,12 @@ def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
         passed = job.passed_through("the input already fits into the size asked for")
         yield Snapshot(None, None, lambda: passed)
         return
-    distortion, planes = job.distortion, job.planes
+    planes = job.planes
     with Workers(job.threads) as workers:
+        distortion = job.loss(planes, workers)
         starts = (prepare(planes, layout, workers) for layout in job.layouts)
         overhead = HEADER_BYTES + _metadata_bytes(job.metadata)
-        pursuit = Pursuit(job.goal, planes, distortion, job.file_bytes)
+        pursuit = Pursuit(job.goal, planes, distortion, job.file_bytes, workers)
         chosen = plan(starts, job.goal, distortion, planes.size, overhead)
         first = first_encoding(chosen, job.goal, distortion, planes.size, workers)
         objective = JpegObjective(chosen.start.layout, distortion, workers)
@@ -150,7 +151,7 @@ class _Job:
     goal: Goal
     planes: Picture
     """What is encoded: one plane where all three are equal."""
-    distortion: Distortion
+    loss: Callable[[Picture, Workers], Distortion]
     layouts: tuple[Layout, ...]
     progressive: bool | None
     effort: Effort
@@ -189,7 +190,7 @@ class _Job:
             image=image,
             goal=goal,
             planes=planes,
-            distortion=loss(planes),
+            loss=loss,
             layouts=tuple(
                 Layout(image.width, image.height, FACTORS[name])
                 for name in (layouts if len(planes) > 1 else ("grey",))

@@ -24,6 +24,7 @@ from gradpress.jpeg.objective import Encoding, JpegObjective, Slope, dequantised
 from gradpress.jpeg.params import Steps, Symbols
 from gradpress.jpeg.rate import SymbolBits
 from gradpress.plan import LAGRANGIANS
+from gradpress.workers import Workers
 
 PSNR_MARGIN = 0.012
 """dB aimed above a target, for no measurement may fall below it."""
@@ -53,11 +54,12 @@ class Pursuit:
     planes: model.Picture
     distortion: Distortion
     file_bytes: Callable[[Encoding], float]
+    workers: Workers
 
     def measure(self, encoding: Encoding) -> Measured:
         """Decode exactly as libjpeg-turbo does, and compare."""
-        decoded = model.decode(encoding.symbols)
-        error = measured_squared_error(decoded, self.planes)
+        decoded = model.decode(encoding.symbols, self.workers)
+        error = measured_squared_error(decoded, self.planes, self.workers)
         quality = psnr(error, self.planes.size)
         return Measured(quality, self.file_bytes(encoding), self.distortion.measured(decoded))
 

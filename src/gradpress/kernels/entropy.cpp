@@ -1,7 +1,5 @@
 // Entropy coding of levels: symbols are walked by the same code whether they are counted or
 // written, so an estimate and a file cannot differ (T.81, F.1.2 and G.1.2). All integer.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
 #include <nanobind/stl/vector.h>
 
 #include <algorithm>
@@ -9,24 +7,12 @@
 #include <bit>
 #include <cstdint>
 #include <cstdlib>
-#include <stdexcept>
 #include <vector>
 
-namespace nb = nanobind;
-using namespace nb::literals;
+#include "binding.h"
 
 namespace gradpress {
 namespace {
-
-template <class T, int N>
-using In = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
-template <class T, int N>
-using Out = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
-using Free = nb::call_guard<nb::gil_scoped_release>;
-
-void require(bool condition, const char* what) {
-    if (!condition) throw std::invalid_argument(what);
-}
 
 int bit_size(int magnitude) { return std::bit_width((unsigned)magnitude); }
 

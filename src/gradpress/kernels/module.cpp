@@ -1,29 +1,12 @@
 // Python bindings: shapes and bounds are checked here, the GIL is released, kernels do the rest.
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
-
-#include <stdexcept>
-
+#include "binding.h"
 #include "kernels.h"
-
-namespace nb = nanobind;
-using namespace nb::literals;
 
 namespace gradpress {
 
 void bind_entropy(nb::module_& m);
 
 namespace {
-
-template <class T, int N>
-using In = nb::ndarray<const T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
-template <class T, int N>
-using Out = nb::ndarray<T, nb::ndim<N>, nb::c_contig, nb::device::cpu>;
-using Free = nb::call_guard<nb::gil_scoped_release>;
-
-void require(bool condition, const char* what) {
-    if (!condition) throw std::invalid_argument(what);
-}
 
 template <class Blocks>
 void require_blocks(const Blocks& blocks) {
