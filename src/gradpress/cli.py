@@ -257,6 +257,8 @@ def _attempt(task: Task, run: Run, position: str, show: Callable[[str], None]) -
 def _compressed(task: Task, run: Run, position: str, show: Callable[[str], None]) -> Result:
     name = _name(task.source)
     show(report.progress(position + name, {}))
+    # NumPy's BLAS, which is not used here, would start a thread for every core: a fifth of start-up.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from gradpress.pipeline import steps  # noqa: PLC0415
 
     options: Options = {**run.options, "name": name}
