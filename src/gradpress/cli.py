@@ -257,7 +257,7 @@ def _attempt(task: Task, run: Run, position: str, show: Callable[[str], None]) -
 def _compressed(task: Task, run: Run, position: str, show: Callable[[str], None]) -> Result:
     name = _name(task.source)
     show(report.progress(position + name, {}))
-    # NumPy's BLAS, which is not used here, would start a thread for every core: a fifth of start-up.
+    # NumPy's BLAS, which nothing here uses, would start a thread for every core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from gradpress.pipeline import steps  # noqa: PLC0415
 
