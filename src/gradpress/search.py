@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -176,6 +176,8 @@ class Aim:
     targets: Coefficients
     curvature: float
     prices: tuple[SymbolBits, ...]
+    steps: tuple[Steps, ...] | None = None
+    """Steps to keep, whatever λ; None lets them follow it."""
 
     @classmethod
     def at(cls, objective: JpegObjective, encoding: Encoding, slope: Slope) -> Aim:
@@ -189,7 +191,7 @@ class Aim:
         return quantise(
             objective.layout,
             self.targets,
-            scaled_steps(first.symbols.steps, x),
+            scaled_steps(first.symbols.steps, x) if self.steps is None else self.steps,
             self.prices,
             first.lagrangian * math.exp(x),
             self.curvature,
@@ -267,7 +269,11 @@ def land(
     pursuit: Pursuit,
     measured: Measured,
 ) -> Iterator[tuple[Step[Encoding], Measured]]:
-    """Quantise one aim at several λ until the goal is met closely, or cannot be."""
+    """Quantise one aim at several λ until the goal is met closely, or cannot be.
+
+    Where a step that changes by one jumps over the goal, the second half of the tries keeps the
+    steps of the nearest encoding that met it.
+    """
     began = time.perf_counter()
     _, slope = objective.slope(dequantised(last.params.symbols, objective.workers))
     aim = Aim.at(objective, last.params, slope)
@@ -275,7 +281,12 @@ def land(
     response = RESPONSES[type(pursuit.goal)]
     x, excess = math.log(last.params.lagrangian / first.lagrangian), pursuit.excess(measured)
     bracket, before = Bracket(), None
-    for index in range(last.index + 1, last.index + 1 + MAX_LANDING):
+    nearest: tuple[float, float, Symbols] | None = None
+    for count in range(MAX_LANDING):
+        if count == MAX_LANDING // 2 and nearest is not None:
+            x, excess, kept = nearest
+            aim, bracket, before = replace(aim, steps=kept.steps), Bracket(), None
+            response = Response(response.priced, response.priced)
         guess = bracket.secant()
         guess = response.inverse(response.at(x) - excess) if guess is None else guess
         guess = aim.within(guess, first)
@@ -285,8 +296,10 @@ def land(
         encoding = aim.encoding(objective, first, x)
         measured = pursuit.measure(encoding)
         seconds = last.seconds + time.perf_counter() - began
-        yield pursuit.step(index, encoding, measured, seconds), measured
+        yield pursuit.step(last.index + 1 + count, encoding, measured, seconds), measured
         if pursuit.close(measured):
             return
         excess = pursuit.excess(measured)
         bracket, before = bracket.with_point(x, excess, before), excess
+        if excess >= 0 and (nearest is None or excess < nearest[1]):
+            nearest = x, excess, encoding.symbols
