@@ -13,20 +13,23 @@ class Effort:
 
     sweeps: int
     """Proximal steps on the whole picture after the start."""
-    subsamplings: tuple[str, ...]
-    """Layouts that ``auto`` tries."""
+    sampled: float
+    """Share of a small picture's rows that λ and the layout are forecast from."""
 
+
+SUBSAMPLINGS = ("420", "444", "422")
+"""Layouts that ``auto`` tries, in this order."""
 
 LADDER = (
-    Effort(0, ("420", "444")),
-    Effort(0, ("420", "444", "422")),
-    Effort(1, ("420", "444", "422")),
-    Effort(2, ("420", "444", "422")),
-    Effort(3, ("420", "444", "422")),
-    Effort(5, ("420", "444", "422")),
-    Effort(8, ("420", "444", "422")),
-    Effort(13, ("420", "444", "422")),
-    Effort(21, ("420", "444", "422")),
+    Effort(0, 1 / 16),
+    Effort(0, 1 / 5),
+    Effort(1, 1 / 5),
+    Effort(2, 1 / 5),
+    Effort(3, 1 / 5),
+    Effort(5, 1 / 5),
+    Effort(8, 1 / 5),
+    Effort(13, 1 / 5),
+    Effort(21, 1 / 5),
 )
 
 

@@ -22,7 +22,7 @@ from gradpress.distortion import (
     measured_squared_error,
     psnr,
 )
-from gradpress.effort import Effort, effort_of
+from gradpress.effort import SUBSAMPLINGS, Effort, effort_of
 from gradpress.errors import GradpressError, UsageError
 from gradpress.goal import Goal, SizeRequest, TargetPsnr, TargetSize, goal_from_options
 from gradpress.image import DEFAULT_MAX_PIXELS, Image, Source, read_image
@@ -42,6 +42,7 @@ LOSSES: dict[str, Callable[[Picture, Workers], Distortion]] = {
     "mse": SquaredError,
     "mae": AbsoluteError,
 }
+LAYOUTS = {"auto": SUBSAMPLINGS, "444": ("444",), "422": ("422",), "420": ("420",)}
 PROGRESSIVE = {"auto": None, "on": True, "off": False}
 MAX_THREADS = 256
 HEADER_BYTES = 600
@@ -119,7 +120,7 @@ def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
         starts = (prepare(planes, layout, workers) for layout in job.layouts)
         overhead = HEADER_BYTES + _metadata_bytes(job.metadata)
         pursuit = Pursuit(job.goal, planes, distortion, job.file_bytes, workers)
-        chosen = plan(starts, job.goal, distortion, planes.size, overhead)
+        chosen = plan(starts, job.goal, distortion, planes.size, overhead, job.effort.sampled)
         first = first_encoding(chosen, job.goal, distortion, planes.size, workers)
         objective = JpegObjective(chosen.start.layout, distortion, workers)
         del chosen, starts  # unquantised planes of every layout that was tried
@@ -168,7 +169,7 @@ class _Job:
         effort = effort_of(chosen["effort"])
         loss = _one_of("loss", chosen["loss"], LOSSES)
         progressive = _one_of("progressive", chosen["progressive"], PROGRESSIVE)
-        layouts = _one_of("chroma_subsampling", chosen["chroma_subsampling"], _layouts(effort))
+        layouts = _one_of("chroma_subsampling", chosen["chroma_subsampling"], LAYOUTS)
         if not 1 <= chosen["threads"] <= MAX_THREADS:
             raise UsageError(f"threads {chosen['threads']} is out of range 1…{MAX_THREADS}")
         request = goal_from_options(
@@ -303,10 +304,6 @@ def _one_of(option: str, value: str, choices: Mapping[str, T]) -> T:
     if value not in choices:
         raise UsageError(f"{option} {value!r} is not known; choose from {', '.join(choices)}")
     return choices[value]
-
-
-def _layouts(effort: Effort) -> dict[str, tuple[str, ...]]:
-    return {"auto": effort.subsamplings, "444": ("444",), "422": ("422",), "420": ("420",)}
 
 
 def _is_grey(planes: Picture) -> bool:

@@ -29,12 +29,18 @@ class Plan:
 
 
 def plan(
-    starts: Iterable[Start], goal: Goal, distortion: Distortion, samples: int, overhead_bytes: float
+    starts: Iterable[Start],
+    goal: Goal,
+    distortion: Distortion,
+    samples: int,
+    overhead_bytes: float,
+    share: float,
 ) -> Plan:
     """Find the λ that the goal needs, and of several layouts the one of least J there.
 
     ``samples`` is the number of the picture's samples, ``overhead_bytes`` what a file holds beside
-    its entropy-coded data. Later starts are prepared only when they are looked at.
+    its entropy-coded data, ``share`` the part of the rows to look at. Later starts are prepared
+    only when they are looked at.
     """
 
     def excess(forecast: Forecast) -> float:
@@ -48,10 +54,10 @@ def plan(
         guess *= 255**2 * 10 ** (-goal.decibels / 10) / 12
     remaining = iter(starts)
     best = next(remaining)
-    forecaster = Forecaster(best)
+    forecaster = Forecaster(best, share)
     forecast = search(forecaster, guess)
     for rival in remaining:
-        challenger = Forecaster(rival)
+        challenger = Forecaster(rival, share)
         challenger(forecast.lagrangian)  # the first one only learns prices
         challenge = challenger(forecast.lagrangian)
         if challenge.objective < (1 - LATER) * forecast.objective:

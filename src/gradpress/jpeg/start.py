@@ -98,15 +98,15 @@ def _descended(objective: JpegObjective, coefficients: Coefficients) -> tuple[fl
     return distortion, objective.targets(coefficients, slope)
 
 
-def sampled(start: Start) -> tuple[Start, float]:
+def sampled(start: Start, share: float) -> tuple[Start, float]:
     """The start on evenly spaced stripes of rows, and how many times larger the picture is.
 
-    The same rows in every layout. A fifth of the picture, but at least ``SAMPLE_PIXELS / 8``
+    The same rows in every layout. This share of the picture, but at least ``SAMPLE_PIXELS / 16``
     and at most ``SAMPLE_PIXELS`` pixels.
     """
     layout = start.layout
     stripes = layout.height // STRIPE_ROWS
-    pixels = min(max(layout.width * layout.height / 5, SAMPLE_PIXELS / 8), SAMPLE_PIXELS)
+    pixels = min(max(share * layout.width * layout.height, SAMPLE_PIXELS / 16), SAMPLE_PIXELS)
     wanted = max(1, round(pixels / (STRIPE_ROWS * layout.width)))
     if wanted >= stripes:
         return start, 1.0
@@ -125,8 +125,8 @@ def sampled(start: Start) -> tuple[Start, float]:
 class Forecaster:
     """Forecasts from sampled rows of a start; remembers symbol prices from one λ to the next."""
 
-    def __init__(self, start: Start) -> None:
-        self._sample, self._scale = sampled(start)
+    def __init__(self, start: Start, share: float) -> None:
+        self._sample, self._scale = sampled(start, share)
         self._prices = (typical_bits(),) * len(start.targets)
 
     def __call__(self, lagrangian: float) -> Forecast:
