@@ -259,6 +259,9 @@ def _compressed(task: Task, run: Run, position: str, show: Callable[[str], None]
     show(report.progress(position + name, {}))
     # NumPy's BLAS, which nothing here uses, would start a thread for every core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from gradpress import _kernels  # noqa: PLC0415
+
+    _kernels.keep_freed_memory()
     from gradpress.pipeline import steps  # noqa: PLC0415
 
     options: Options = {**run.options, "name": name}

@@ -2,6 +2,10 @@
 #include "binding.h"
 #include "kernels.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace gradpress {
 
 void bind_entropy(nb::module_& m);
@@ -185,11 +189,23 @@ double dc(In<float, 3> target, float curvature, float step, In<float, 1> bits, f
                       (int64_t)order.size(), levels.data());
 }
 
+// Lets freed planes be used again instead of going back to the system, which would hand out
+// zeroed pages for each new one. It holds for the whole process; elsewhere than with glibc it
+// does nothing.
+bool keep_freed_memory() {
+#ifdef __GLIBC__
+    return mallopt(M_MMAP_THRESHOLD, 1 << 30) && mallopt(M_TRIM_THRESHOLD, 0x7fffffff);
+#else
+    return false;
+#endif
+}
+
 }  // namespace
 }  // namespace gradpress
 
 NB_MODULE(_kernels, m) {
     using namespace gradpress;
+    m.def("keep_freed_memory", &keep_freed_memory);
     m.def("instruction_set", [] { return numeric().name; });
     m.def("forward_dct", &forward_dct, "plane"_a, "shift"_a, "blocks"_a,
           "clamped"_a.none() = nb::none());
