@@ -18,7 +18,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradpress
+from gradpress.descent import ProximalGradient, iterate
+from gradpress.distortion import SquaredError
 from gradpress.jpeg import model
+from gradpress.jpeg.objective import JpegObjective
+from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.writer import baseline_bits, write
 
 
@@ -69,6 +73,18 @@ def test_the_objective_never_ends_above_its_start(photo, loss, lagrangian):
     result = gradpress.compress(photo, lagrangian=lagrangian, loss=loss)
     measured = result.history.measured
     assert result.solution.score == min(measured) <= measured[0]
+
+
+@pytest.mark.parametrize("name", ["420", "422", "444"])
+def test_plain_proximal_gradient_descends_on_a_jpeg(photo, name):
+    planes = photo.transpose(2, 0, 1).astype(np.float32)
+    layout = Layout(photo.shape[1], photo.shape[0], FACTORS[name])
+    start = gradpress.compress(photo, lagrangian=20.0, chroma_subsampling=name, effort=2)
+    objective = JpegObjective(layout, SquaredError(planes))
+    steps = iterate(objective, start.solution.params, ProximalGradient(), max_steps=3)
+    values = [step.value for step in steps]
+    assert values[-1] < values[0]
+    assert all(b <= a for a, b in itertools.pairwise(values))
 
 
 @pytest.mark.parametrize("loss", ["mse", "mae"])

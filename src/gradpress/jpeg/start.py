@@ -8,7 +8,6 @@ sample of the picture's rows, where trying one costs milliseconds.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -25,11 +24,12 @@ from gradpress.jpeg.objective import (
     quantise,
     steps_for,
 )
-from gradpress.jpeg.params import Layout, Steps
+from gradpress.jpeg.params import Layout, Levels, Steps
 from gradpress.jpeg.rate import (
     PROGRESSIVE,
     SEQUENTIAL,
     SymbolBits,
+    SymbolCounts,
     count,
     ideal_bits,
     scan_order,
@@ -85,17 +85,13 @@ def prepare(planes: model.Picture, layout: Layout, workers: Workers = SERIAL) ->
     if len(set(layout.factors)) == 1:
         return Start(layout, targets, 0.0, workers)
     objective = JpegObjective(layout, SquaredError(planes, workers), workers)
-    distortion, fitted = _descended(objective, targets)
+    distortion, slope = objective.slope(targets)
+    fitted = objective.targets(targets, slope)
+    del slope  # a picture's memory, not needed any more
     floor = objective.distortion.value(model.render(fitted, layout, workers).decoded)
     if floor < distortion:
         return Start(layout, fitted, floor, workers)
     return Start(layout, targets, distortion, workers)
-
-
-def _descended(objective: JpegObjective, coefficients: Coefficients) -> tuple[float, Coefficients]:
-    """D at the coefficients, and where a gradient step leads from there."""
-    distortion, slope = objective.slope(coefficients)
-    return distortion, objective.targets(coefficients, slope)
 
 
 def sampled(start: Start, share: float) -> tuple[Start, float]:
@@ -136,7 +132,9 @@ class Forecaster:
     def refined(self, forecast: Forecast) -> Forecast:
         """The forecast after a choice of bands and a descent on the steps."""
         encoding = self._quantise(forecast.steps, forecast.lagrangian)
-        self._prices = tuple(self._cheapest(i, prices) for i, prices in enumerate(encoding.prices))
+        self._prices = tuple(
+            map(self._cheapest, range(len(encoding.prices)), encoding.symbols.levels)
+        )
         encoding = self._quantise(forecast.steps, forecast.lagrangian)
         steps = envelope_steps(self._sample.targets, encoding)
         return self._forecast(steps, forecast.lagrangian)
@@ -149,7 +147,7 @@ class Forecaster:
 
     def _quantise(self, steps: tuple[Steps, ...], lagrangian: float) -> Encoding:
         sample = self._sample
-        self._last = quantise(
+        encoding = quantise(
             sample.layout,
             sample.targets,
             steps,
@@ -159,20 +157,22 @@ class Forecaster:
             origin=sample.targets,
             workers=sample.workers,
         )
-        self._prices = self._last.prices
-        return self._last
+        self._prices = encoding.prices
+        return encoding
 
-    def _cheapest(self, component: int, prices: SymbolBits) -> SymbolBits:
+    def _cheapest(self, component: int, levels: Levels) -> SymbolBits:
         """Prices by the bands in which the component's levels take the fewest bits."""
-        layout, levels = self._sample.layout, self._last.symbols.levels[component]
+        layout = self._sample.layout
         order, own = scan_order(layout, component), layout.own_blocks(component)
-        best, least = prices, math.inf
-        for bands in (SEQUENTIAL, *PROGRESSIVE):
-            counts = count(levels, order, own, bands, self._sample.workers)
-            bits = self._scale * total_bits(counts) + TABLE_BITS * len(bands)
-            if bits < least:
-                best, least = ideal_bits(counts), bits
-        return best
+        counted = [
+            count(levels, order, own, bands, self._sample.workers)
+            for bands in (SEQUENTIAL, *PROGRESSIVE)
+        ]
+        return ideal_bits(min(counted, key=self._file_bits))
+
+    def _file_bits(self, counts: SymbolCounts) -> float:
+        """What symbols counted on the sample take in the whole file, tables included."""
+        return self._scale * total_bits(counts) + TABLE_BITS * len(counts.bands)
 
 
 def find_lagrangian(
