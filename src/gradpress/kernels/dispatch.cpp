@@ -37,21 +37,30 @@ bool has(bool want_avx512) {
 }
 #endif
 
-const Numeric& pick() {
+int best() {
 #ifdef GRADPRESS_X86
     const char* asked = std::getenv("GRADPRESS_ISA");
     const auto at_most = [&](const char* isa) { return !asked || std::strcmp(asked, isa) == 0; };
-    if (at_most("avx512") && has(true)) return avx512_kernels;
-    if ((at_most("avx2") || at_most("avx512")) && has(false)) return avx2_kernels;
+    if (at_most("avx512") && has(true)) return 2;
+    if ((at_most("avx2") || at_most("avx512")) && has(false)) return 1;
 #endif
-    return portable_kernels;
+    return 0;
 }
 
 }  // namespace
 
-const Numeric& numeric() {
-    static const Numeric& picked = pick();
+int instruction_set() {
+    static const int picked = best();
     return picked;
+}
+
+const Numeric& numeric() {
+#ifdef GRADPRESS_X86
+    const Numeric* sets[] = {&portable_kernels, &avx2_kernels, &avx512_kernels};
+    return *sets[instruction_set()];
+#else
+    return portable_kernels;
+#endif
 }
 
 double viterbi_dc(const float* target, float curvature, float step, const float* bits,

@@ -68,7 +68,11 @@ struct Numeric {
 
 extern const Numeric portable_kernels, avx2_kernels, avx512_kernels;
 
-// The best set that this processor runs; GRADPRESS_ISA=portable or avx2 in the environment asks for less.
+// The best instruction set that this processor runs: 0 portable, 1 AVX2, 2 AVX-512.
+// GRADPRESS_ISA=portable or avx2 in the environment asks for less.
+int instruction_set();
+
+// Its kernels.
 const Numeric& numeric();
 
 // Viterbi along `order` (block indices in scan order) over levels within `reach` of the rounded
