@@ -18,14 +18,14 @@ namespace {
 bool has(bool want_avx512) {
     int info[4];
     __cpuid(info, 1);
-    const bool saves_state = (info[2] & (1 << 27)) != 0;
+    const bool saves_state = (info[2] & (1 << 27)) != 0, has_fma = (info[2] & (1 << 12)) != 0;
     if (!saves_state) return false;
     const unsigned long long state = _xgetbv(0);
     __cpuidex(info, 7, 0);
     const unsigned features = (unsigned)info[1];
     const unsigned avx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);  // F, DQ, BW, VL
     if (want_avx512) return (state & 0xe6) == 0xe6 && (features & avx512) == avx512;
-    return (state & 6) == 6 && (features & (1u << 5)) != 0;
+    return (state & 6) == 6 && (features & (1u << 5)) != 0 && has_fma;
 }
 #elif defined(GRADPRESS_X86)
 bool has(bool want_avx512) {
@@ -33,7 +33,7 @@ bool has(bool want_avx512) {
     if (want_avx512)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-    return __builtin_cpu_supports("avx2");
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 #endif
 
