@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 
 from gradpress.distortion.mae import AbsoluteError
 from gradpress.distortion.mse import SquaredError, measured_squared_error, psnr
+from gradpress.distortion.ssim import (
+    MultiScaleStructuralError,
+    StructuralError,
+    ms_ssim_scorer,
+    ssim_scorer,
+)
 
 Picture = NDArray[np.float32]
 
@@ -43,8 +49,12 @@ class Distortion(Protocol):
 __all__ = [
     "AbsoluteError",
     "Distortion",
+    "MultiScaleStructuralError",
     "Picture",
     "SquaredError",
+    "StructuralError",
     "measured_squared_error",
+    "ms_ssim_scorer",
     "psnr",
+    "ssim_scorer",
 ]
