@@ -8,6 +8,7 @@
 
 namespace gradpress {
 
+void bind_butteraugli(nb::module_& m);
 void bind_entropy(nb::module_& m);
 void bind_ssimulacra2(nb::module_& m);
 
@@ -243,6 +244,7 @@ NB_MODULE(_kernels, m) {
           "lagrangian"_a, "first"_a, "last"_a, "levels"_a, Free());
     m.def("viterbi_dc", &dc, "target"_a, "curvature"_a, "step"_a, "bits"_a, "lagrangian"_a, "order"_a,
           "levels"_a, Free());
+    bind_butteraugli(m);
     bind_entropy(m);
     bind_ssimulacra2(m);
 }
