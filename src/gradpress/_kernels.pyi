@@ -56,7 +56,7 @@ def trellis_ac(
 ) -> float: ...
 def viterbi_dc(
     target: _F32,
-    curvature: float,
+    curvature: _F32,
     step: float,
     bits: _F32,
     lagrangian: float,

@@ -131,7 +131,7 @@ def quantise(
 
     def one(i: int, target: Blocks) -> Levels:
         return trellis.quantise(
-            target, np.float32(curvature) * gains[i], steps[i].astype(np.float32), prices[i],
+            target, (np.float32(curvature) * gains[i]).reshape(1, 1, 64), steps[i].astype(np.float32), prices[i],
             lagrangian, orders[i].ravel(), layout.own_blocks(i), workers,
         )  # fmt: skip
 

@@ -30,23 +30,24 @@ def quantise(
     own_blocks: tuple[int, int],
     workers: Workers = SERIAL,
 ) -> Levels:
-    """Levels of one component; curvature and steps are ``(64,)``.
+    """Levels of one component; steps are ``(64,)``, curvature has the target's shape or ``(1, 1, 64)``.
 
     Blocks outside ``own_blocks`` (rows, columns) hold no sample of the picture and get the
     cheapest levels.
     """
     levels = np.zeros(target.shape, np.int16)
+    same = len(curvature) == 1
 
     def run(begin: int, end: int) -> None:
         for price in bits.bands:
             _kernels.trellis_ac(
-                target[begin:end], curvature, steps, price.symbols, price.empty, lagrangian,
+                target[begin:end], curvature if same else curvature[begin:end], steps, price.symbols, price.empty, lagrangian,
                 price.band.first, price.band.last, levels[begin:end],
             )  # fmt: skip
 
     workers.stripes(len(levels), run)
     _kernels.viterbi_dc(
-        target, float(curvature[0]), float(steps[0]), bits.dc, lagrangian, order, levels
+        target, curvature, float(steps[0]), bits.dc, lagrangian, order, levels
     )
     _fill_padding(levels, own_blocks)
     return levels

@@ -63,11 +63,10 @@ const Numeric& numeric() {
 #endif
 }
 
-double viterbi_dc(const float* target, float curvature, float step, const float* bits,
+double viterbi_dc(const float* target, const float* curvature, int64_t pitch, float step, const float* bits,
                   float lagrangian, const int32_t* order, int64_t blocks, int16_t* levels) {
     constexpr int REACH = 1, WIDTH = 2 * REACH + 1;
     if (blocks == 0) return 0;
-    const float weight = .5f * curvature * step * step;
     float cost[16];
     for (int s = 0; s < 16; s++) cost[s] = lagrangian * bits[s];
     std::vector<int8_t> from((size_t)blocks * WIDTH);
@@ -76,6 +75,7 @@ double viterbi_dc(const float* target, float curvature, float step, const float*
     int previous = 0;
     for (int64_t i = 0; i < blocks; i++) {
         const float magnitude = target[(int64_t)order[i] * 64] / step;
+        const float weight = .5f * curvature[order[i] * pitch] * step * step;
         const float bounded = magnitude < -1022 ? -1022 : magnitude > 1022 ? 1022 : magnitude;
         const int middle = (int)(bounded + (bounded < 0 ? -.5f : .5f));
         centre[(size_t)i] = (int16_t)middle;

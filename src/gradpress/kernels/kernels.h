@@ -58,10 +58,11 @@ struct Numeric {
 
     // Levels of the AC coefficients first..last of each block that minimise
     //   sum ½ curvature (level step - target)² + lagrangian bits(level)
-    // exactly, given bits[run * 16 + size] (size bits included; run 15, size 0 is ZRL; 0, 0 is the
+    // exactly, with the curvatures of a block `pitch` floats after those of the one before (0: the
+    // same for all), given bits[run * 16 + size] (size bits included; run 15, size 0 is ZRL; 0, 0 is the
     // end of the band after a nonzero level) and the bits of a band of zeros.
     // Adds nothing outside first..last. Returns the minimum summed over the blocks.
-    double (*trellis_ac)(const float* target, const float* curvature, const float* steps,
+    double (*trellis_ac)(const float* target, const float* curvature, int64_t pitch, const float* steps,
                          const float* bits, float empty_bits, float lagrangian, int64_t first,
                          int64_t last, int64_t blocks, int16_t* levels);
 };
@@ -77,7 +78,7 @@ const Numeric& numeric();
 
 // Viterbi along `order` (block indices in scan order) over levels within `reach` of the rounded
 // target; bits[size] includes the size bits. Writes position 0 of each block.
-double viterbi_dc(const float* target, float curvature, float step, const float* bits,
+double viterbi_dc(const float* target, const float* curvature, int64_t pitch, float step, const float* bits,
                   float lagrangian, const int32_t* order, int64_t blocks, int16_t* levels);
 
 }  // namespace gradpress

@@ -8,6 +8,7 @@
 
 namespace gradpress {
 
+void bind_butteraugli(nb::module_& m);
 void bind_entropy(nb::module_& m);
 void bind_ssim(nb::module_& m);
 void bind_ssimulacra2(nb::module_& m);
@@ -166,13 +167,21 @@ double squared_error_bytes(In<uint8_t, 3> decoded, In<float, 3> reference, int64
     return sum;
 }
 
-double trellis_ac(In<float, 3> target, In<float, 1> curvature, In<float, 1> steps, In<float, 1> bits,
+// Curvatures of every coefficient, or (1, 1, 64) that hold for all blocks; floats from one block to the next.
+int64_t curvature_pitch(const In<float, 3>& curvature, const In<float, 3>& target) {
+    const bool one = curvature.size() == 64 && curvature.shape(2) == 64;
+    require(one || (curvature.size() == target.size() && curvature.shape(2) == 64),
+            "curvature must have the target's shape or be (1, 1, 64)");
+    return one ? 0 : 64;
+}
+
+double trellis_ac(In<float, 3> target, In<float, 3> curvature, In<float, 1> steps, In<float, 1> bits,
                   float empty_bits, float lagrangian, int64_t first, int64_t last, Out<int16_t, 3> levels) {
-    require_blocks(target), require_64(curvature), require_64(steps);
+    require_blocks(target), require_64(steps);
     require(levels.size() == target.size(), "levels and target must have one shape");
     require(bits.shape(0) == 256, "bits must hold 256 values");
     require(1 <= first && first <= last && last <= 63, "the band must lie in 1..63");
-    return numeric().trellis_ac(target.data(), curvature.data(), steps.data(), bits.data(), empty_bits,
+    return numeric().trellis_ac(target.data(), curvature.data(), curvature_pitch(curvature, target), steps.data(), bits.data(), empty_bits,
                                 lagrangian, first, last, (int64_t)(target.size() / 64), levels.data());
 }
 
@@ -181,13 +190,13 @@ void require_order(const In<int32_t, 1>& order, int64_t blocks) {
         require(0 <= order.data()[i] && order.data()[i] < blocks, "order names a block out of range");
 }
 
-double dc(In<float, 3> target, float curvature, float step, In<float, 1> bits, float lagrangian,
+double dc(In<float, 3> target, In<float, 3> curvature, float step, In<float, 1> bits, float lagrangian,
           In<int32_t, 1> order, Out<int16_t, 3> levels) {
     require_blocks(target);
     require(levels.size() == target.size(), "levels and target must have one shape");
     require(bits.shape(0) == 16, "bits must hold 16 values");
     require_order(order, (int64_t)(target.size() / 64));
-    return viterbi_dc(target.data(), curvature, step, bits.data(), lagrangian, order.data(),
+    return viterbi_dc(target.data(), curvature.data(), curvature_pitch(curvature, target), step, bits.data(), lagrangian, order.data(),
                       (int64_t)order.size(), levels.data());
 }
 
@@ -236,6 +245,7 @@ NB_MODULE(_kernels, m) {
           "lagrangian"_a, "first"_a, "last"_a, "levels"_a, Free());
     m.def("viterbi_dc", &dc, "target"_a, "curvature"_a, "step"_a, "bits"_a, "lagrangian"_a, "order"_a,
           "levels"_a, Free());
+    bind_butteraugli(m);
     bind_entropy(m);
     bind_ssim(m);
     bind_ssimulacra2(m);

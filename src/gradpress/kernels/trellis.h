@@ -113,19 +113,21 @@ static double trellis_block(const float* target, const float* weight, const floa
     return (double)least + (double)zeros;
 }
 
-static double trellis_ac(const float* target, const float* curvature, const float* steps,
+static double trellis_ac(const float* target, const float* curvature, int64_t pitch, const float* steps,
                          const float* bits, float empty_bits, float lagrangian, int64_t first,
                          int64_t last, int64_t blocks, int16_t* levels) {
-    float weight[64], inverse_step[64];
+    float half_square[64], weight[64], inverse_step[64];
     for (int k = 0; k < 64; k++) {
-        weight[k] = .5f * curvature[k] * steps[k] * steps[k];
+        half_square[k] = .5f * steps[k] * steps[k];
         inverse_step[k] = 1.f / steps[k];
     }
     Price price;
     make_price(bits, empty_bits, lagrangian, &price);
     double sum = 0;
-    for (int64_t block = 0; block < blocks; block++)
+    for (int64_t block = 0; block < blocks; block++) {
+        for (int k = 0; k < 64; k++) weight[k] = half_square[k] * curvature[block * pitch + k];
         sum += trellis_block(target + block * 64, weight, inverse_step, &price, first, last,
                              levels + block * 64);
+    }
     return sum;
 }
