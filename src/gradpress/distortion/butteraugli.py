@@ -16,13 +16,11 @@ from gradpress import _kernels
 from gradpress.distortion.butteraugli_bands import (
     Plane,
     Planes,
-    empty,
     light_adjoint,
     light_of,
     over_rows,
 )
 from gradpress.distortion.butteraugli_map import (
-    Comparison,
     Masked,
     compared,
     compared_adjoint,
@@ -121,7 +119,7 @@ def butteraugli_scorer(
 
 
 def _pixels(picture: Picture) -> int:
-    return picture.shape[1] * picture.shape[2]
+    return int(picture.shape[1] * picture.shape[2])
 
 
 def _frame(size: int) -> tuple[int, int]:
@@ -222,10 +220,12 @@ def _pooled_adjoint(total: Plane, picture: Picture, workers: Workers) -> tuple[f
     powers = np.array([3, 6, 12])
     sums = np.maximum(pooled[:3], 1e-30)
     weights = pixels / 3 * (sums / pixels) ** (1 / powers) / (powers * sums)
+    third, sixth, twelfth = map(float, weights)
     gradient = np.empty_like(inner)
 
     def run(begin: int, end: int) -> None:
-        _kernels.butteraugli_pool_adjoint(inner[begin:end], *weights, gradient[begin:end])
+        rows = slice(begin, end)
+        _kernels.butteraugli_pool_adjoint(inner[rows], third, sixth, twelfth, gradient[rows])
 
     over_rows(len(inner), workers, run)
     if gradient.shape == total.shape:
