@@ -1,4 +1,7 @@
-"""Signatures of the compiled kernels; ``kernels/kernels.h`` says what they do."""
+"""Signatures of the compiled kernels; ``kernels/kernels.h`` says what they do.
+
+Those named butteraugli_… are in ``kernels/butteraugli.h``.
+"""
 
 from collections.abc import Sequence
 
