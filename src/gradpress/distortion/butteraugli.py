@@ -81,21 +81,22 @@ class ButteraugliError:
             value, by_distance = _pooled_adjoint(comparison.distance, decoded, workers)
             by_light = compared_adjoint(self.masked, comparison, by_distance, workers)
         else:
-            value, by_light = self._with_half(light, decoded)
+            value, by_light = self._at_both_sizes(light, decoded, self.half)
         by_extended = light_adjoint(extended, by_light, workers)
         return value, _extended_adjoint(by_extended, decoded)
 
-    def _with_half(self, light: Planes, decoded: Picture) -> tuple[float, Planes]:
+    def _at_both_sizes(
+        self, light: Planes, decoded: Picture, smaller: Masked
+    ) -> tuple[float, Planes]:
         """D and its gradient by light."""
-        assert self.half is not None
         workers = self.workers
         comparison = compared(self.masked, light, workers)
-        half = compared(self.half, _halved(light, workers), workers)
+        half = compared(smaller, _halved(light, workers), workers)
         total = _with_half(comparison.distance, half.distance, workers)
         value, by_total = _pooled_adjoint(total, decoded, workers)
         del total
         by_half = _summed(by_total, workers)
-        by_half_light = compared_adjoint(self.half, half, by_half, workers)
+        by_half_light = compared_adjoint(smaller, half, by_half, workers)
         del half, by_half
         by_total *= np.float32(1 - 0.3 * HALF_WEIGHT)
         by_light = compared_adjoint(self.masked, comparison, by_total, workers)
