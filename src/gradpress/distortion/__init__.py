@@ -11,6 +11,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gradpress.distortion.butteraugli import (
+    ButteraugliError,
+    ButteraugliScore,
+    butteraugli_error,
+    butteraugli_scorer,
+)
 from gradpress.distortion.mae import AbsoluteError
 from gradpress.distortion.mse import SquaredError, measured_squared_error, psnr
 
@@ -42,9 +48,13 @@ class Distortion(Protocol):
 
 __all__ = [
     "AbsoluteError",
+    "ButteraugliError",
+    "ButteraugliScore",
     "Distortion",
     "Picture",
     "SquaredError",
+    "butteraugli_error",
+    "butteraugli_scorer",
     "measured_squared_error",
     "psnr",
 ]

@@ -27,7 +27,7 @@ from gradpress.workers import Workers
 MARGIN = 8
 """Rows and columns of zeros that the line sums want around a band."""
 ASYMMETRY = 0.8
-"""Detail that is lost counts this much, and detail gained its inverse, where they are told apart."""
+"""Lost detail counts this much, and gained detail its inverse, where they are told apart."""
 
 
 @dataclass(frozen=True)
