@@ -38,6 +38,9 @@ QUALITIES = np.arange(1, 101)
 _PERCENT = np.where(QUALITIES < 50, 5000 // QUALITIES, 200 - 2 * QUALITIES)
 """By how much libjpeg scales the tables (its jcparam.c)."""
 
+_LIMITS = np.array([255, 32767]).reshape(2, 1, 1, 1)
+"""Of a step, as the encoder is told to stay within 8 bits or not."""
+
 
 @dataclass(frozen=True)
 class Quality:
@@ -68,9 +71,9 @@ def estimate(tables: Sequence[tuple[int, ...]]) -> Quality:
 
 def _distances(steps: tuple[int, ...]) -> NDArray[np.float64]:
     """Mean |log ratio| to libjpeg's luma and chroma table of each quality, ``(2, 100)``."""
-    own = np.array(steps, np.float64)
-    limit = 255 if own.max() <= 255 else 32767
     bases = np.array([LUMINANCE, CHROMINANCE]).reshape(2, 1, 64)[..., ZIGZAG]
-    scaled = np.clip((bases * _PERCENT[:, None] + 50) // 100, 1, limit)
-    distances: NDArray[np.float64] = np.abs(np.log(own / scaled)).mean(axis=2)
-    return distances
+    scaled = np.maximum((bases * _PERCENT[:, None] + 50) // 100, 1)
+    limited = np.minimum(scaled, _LIMITS)
+    distances: NDArray[np.float64] = np.abs(np.log(np.array(steps) / limited)).mean(axis=3)
+    nearer: NDArray[np.float64] = distances.min(axis=0)
+    return nearer
