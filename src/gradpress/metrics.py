@@ -76,7 +76,7 @@ def _luma(picture: Picture) -> Picture:
 METRICS: tuple[Metric, ...] = (
     Metric(
         name="psnr",
-        description="peak signal-to-noise ratio over R, G and B; 100 for no difference",
+        description="peak signal-to-noise ratio over R, G and B, at most 100",
         unit="dB",
         higher_is_better=True,
         digits=3,

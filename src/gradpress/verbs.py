@@ -58,7 +58,12 @@ STATUS = "Exit status: 0 done, 1 some file failed, 2 wrong usage, 130 interrupte
 
 def _metric_lines() -> str:
     width = max(map(len, known.NAMES))
-    return "\n".join(f"{each.name:<{width}}  {each.description}" for each in known.METRICS)
+    return "\n".join(f"{each.name:<{width}}  {_explained(each)}" for each in known.METRICS)
+
+
+def _explained(metric: known.Metric) -> str:
+    better = "higher is better" if metric.higher_is_better else "lower is better"
+    return f"{metric.description} ({', '.join(filter(None, (metric.unit, better)))})"
 
 
 _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
