@@ -19,6 +19,12 @@ from gradpress.distortion.butteraugli import (
 )
 from gradpress.distortion.mae import AbsoluteError
 from gradpress.distortion.mse import SquaredError, measured_squared_error, psnr
+from gradpress.distortion.ssim import (
+    MultiScaleStructuralError,
+    StructuralError,
+    ms_ssim_scorer,
+    ssim_scorer,
+)
 
 Picture = NDArray[np.float32]
 
@@ -51,10 +57,14 @@ __all__ = [
     "ButteraugliError",
     "ButteraugliScore",
     "Distortion",
+    "MultiScaleStructuralError",
     "Picture",
     "SquaredError",
+    "StructuralError",
     "butteraugli_error",
     "butteraugli_scorer",
     "measured_squared_error",
+    "ms_ssim_scorer",
     "psnr",
+    "ssim_scorer",
 ]

@@ -10,6 +10,7 @@ namespace gradpress {
 
 void bind_butteraugli(nb::module_& m);
 void bind_entropy(nb::module_& m);
+void bind_ssim(nb::module_& m);
 void bind_ssimulacra2(nb::module_& m);
 
 namespace {
@@ -246,5 +247,6 @@ NB_MODULE(_kernels, m) {
           "levels"_a, Free());
     bind_butteraugli(m);
     bind_entropy(m);
+    bind_ssim(m);
     bind_ssimulacra2(m);
 }
