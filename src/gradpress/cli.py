@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MAX_PIXELS = 100_000_000
 MAX_THREADS = 256
 INTERRUPTED = 130
+VERBS = ("compare", "inspect")
+"""First arguments that ask for something else than to compress."""
 DEBUG = "GRADPRESS_DEBUG"
 """The environment variable that asks for the traceback of an unexpected error."""
 
@@ -42,6 +44,11 @@ gradpress photo.png                         photo.jpg, at least 38 dB
 gradpress --target psnr=42 *.png -o small   a folder of them
 gradpress --target-size 120KB scan.tif      at most 120000 bytes
 gradpress - < photo.png > photo.jpg         in a pipe
+
+\b
+gradpress compare A B                       how much two pictures differ, by every metric
+gradpress inspect FILE...                   what JPEG files hold
+(each has a --help of its own; a picture of such a name is ./compare)
 """
 EXIT_STATUS = """Exit status: 0 done, 1 some file failed, 2 wrong usage, 3 a goal is out of reach
 (the closest file was written), 130 interrupted."""
@@ -94,7 +101,31 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
         context.exit()
 
 
+class _Press(click.Command):
+    """The command, whose first argument may be a verb."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,  # noqa: ANN401
+    ) -> click.Context:
+        """Read the arguments as those of the verb, if the first one is."""
+        if not args or args[0] not in VERBS:
+            return super().make_context(info_name, args, parent, **extra)
+        from gradpress.verbs import COMMANDS  # noqa: PLC0415
+
+        name = f"{info_name} {args[0]}"
+        return COMMANDS[args[0]].make_context(name, args[1:], parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        """Run what the arguments were read for."""
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+
 @click.command(
+    cls=_Press,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help=HELP,
     epilog=EXIT_STATUS,
@@ -209,10 +240,10 @@ def main(
     except UsageError as error:
         raise click.UsageError(report.printable(str(error))) from error
     except GradpressError as error:
-        _say(f"gradpress: {error}")
+        say(f"gradpress: {error}")
         code = 1
     except KeyboardInterrupt:
-        _say("gradpress: interrupted; what was finished is kept, nothing is half-done")
+        say("gradpress: interrupted; what was finished is kept, nothing is half-done")
         code = INTERRUPTED
     context.exit(code)
 
@@ -227,7 +258,7 @@ def _checked(target: str | None, options: dict[str, Any]) -> Options:
 def process(tasks: list[Task], run: Run) -> list[Record]:
     """Compress one picture after the other, telling the user of each."""
     records = []
-    with _display(live=not run.quiet and _is_terminal(sys.stderr)) as display:
+    with _display(live=not run.quiet and is_terminal(sys.stderr)) as display:
         for number, task in enumerate(tasks, 1):
             position = f"{number}/{len(tasks)} " if len(tasks) > 1 else ""
             record = _attempt(task, run, position, display.show)
@@ -249,9 +280,7 @@ def _attempt(task: Task, run: Run, position: str, show: Callable[[str], None]) -
     except UsageError:
         raise
     except Exception as error:
-        if os.environ.get(DEBUG):
-            _print_traceback(error)
-        return report.failed(name, _reason(error))
+        return report.failed(name, told(error))
 
 
 def _compressed(task: Task, run: Run, position: str, show: Callable[[str], None]) -> Result:
@@ -286,7 +315,10 @@ def _deliver(task: Task, result: Result, overwrite: bool) -> None:
         write_atomically(task.output, result.data, overwrite=overwrite)
 
 
-def _reason(error: Exception) -> str:
+def told(error: Exception) -> str:
+    """Give the reason for the user, and say the traceback too where that is asked for."""
+    if os.environ.get(DEBUG):
+        _print_traceback(error)
     if isinstance(error, GradpressError):
         return str(error)
     if isinstance(error, MemoryError):
@@ -301,7 +333,7 @@ def _reason(error: Exception) -> str:
 def _print_traceback(error: Exception) -> None:
     import traceback  # noqa: PLC0415
 
-    _say("".join(traceback.format_exception(error)))
+    say("".join(traceback.format_exception(error)))
 
 
 def _check_streams(tasks: list[Task], as_json: bool) -> None:
@@ -311,19 +343,20 @@ def _check_streams(tasks: list[Task], as_json: bool) -> None:
         raise UsageError("standard output takes the picture or --json, not both; give -o FILE")
     if sys.stdout is None and (writes or as_json):
         raise UsageError("standard output is closed; redirect it to a file")
-    if writes and _is_terminal(sys.stdout):
+    if writes and is_terminal(sys.stdout):
         raise UsageError("a terminal does not take a picture; redirect it, or give -o FILE")
-    if reads and (sys.stdin is None or _is_terminal(sys.stdin)):
+    if reads and (sys.stdin is None or is_terminal(sys.stdin)):
         raise UsageError("no picture comes from standard input; redirect one into it")
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     """Tell the user; if nobody can be told any more, the work goes on."""
     with suppress(OSError):
         click.echo(text, err=True)
 
 
-def _is_terminal(stream: Any) -> bool:  # noqa: ANN401
+def is_terminal(stream: Any) -> bool:  # noqa: ANN401
+    """Whether a person sits at the other end; no stream is none."""
     return stream is not None and stream.isatty()
 
 
@@ -335,7 +368,7 @@ def _name(path: Path | None) -> str:
 def _display(*, live: bool) -> Iterator[Display]:
     """Plain lines on standard error; in a terminal also a line that moves."""
     if not live:
-        yield Display(say=_say, show=lambda _: None)
+        yield Display(say=say, show=lambda _: None)
         return
     from rich.console import Console  # noqa: PLC0415
     from rich.live import Live  # noqa: PLC0415

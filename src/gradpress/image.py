@@ -140,6 +140,16 @@ def read_image(
     return _from_file(_bytes_of(source, reading), reading)
 
 
+def read_bytes(
+    source: str | Path | bytes | BinaryIO,
+    *,
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    name: str | None = None,
+) -> bytes:
+    """Read a file whole, as ``read_image`` does before it decodes; raises the same errors."""
+    return _bytes_of(source, _Reading(name or _name_of(source), (0, 0, 0), "", max_pixels))
+
+
 def _name_of(source: Source) -> str:
     if isinstance(source, (str, Path)):
         return str(source)

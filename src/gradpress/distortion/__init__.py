@@ -11,6 +11,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gradpress.distortion.butteraugli import (
+    ButteraugliError,
+    ButteraugliScore,
+    butteraugli_error,
+    butteraugli_scorer,
+)
 from gradpress.distortion.mae import AbsoluteError
 from gradpress.distortion.mse import SquaredError, measured_squared_error, psnr
 from gradpress.distortion.ssim import (
@@ -48,11 +54,15 @@ class Distortion(Protocol):
 
 __all__ = [
     "AbsoluteError",
+    "ButteraugliError",
+    "ButteraugliScore",
     "Distortion",
     "MultiScaleStructuralError",
     "Picture",
     "SquaredError",
     "StructuralError",
+    "butteraugli_error",
+    "butteraugli_scorer",
     "measured_squared_error",
     "ms_ssim_scorer",
     "psnr",

@@ -16,13 +16,11 @@ from gradpress import _kernels
 from gradpress.distortion.butteraugli_bands import (
     Plane,
     Planes,
-    empty,
     light_adjoint,
     light_of,
     over_rows,
 )
 from gradpress.distortion.butteraugli_map import (
-    Comparison,
     Masked,
     compared,
     compared_adjoint,
@@ -83,21 +81,22 @@ class ButteraugliError:
             value, by_distance = _pooled_adjoint(comparison.distance, decoded, workers)
             by_light = compared_adjoint(self.masked, comparison, by_distance, workers)
         else:
-            value, by_light = self._with_half(light, decoded)
+            value, by_light = self._at_both_sizes(light, decoded, self.half)
         by_extended = light_adjoint(extended, by_light, workers)
         return value, _extended_adjoint(by_extended, decoded)
 
-    def _with_half(self, light: Planes, decoded: Picture) -> tuple[float, Planes]:
+    def _at_both_sizes(
+        self, light: Planes, decoded: Picture, smaller: Masked
+    ) -> tuple[float, Planes]:
         """D and its gradient by light."""
-        assert self.half is not None
         workers = self.workers
         comparison = compared(self.masked, light, workers)
-        half = compared(self.half, _halved(light, workers), workers)
+        half = compared(smaller, _halved(light, workers), workers)
         total = _with_half(comparison.distance, half.distance, workers)
         value, by_total = _pooled_adjoint(total, decoded, workers)
         del total
         by_half = _summed(by_total, workers)
-        by_half_light = compared_adjoint(self.half, half, by_half, workers)
+        by_half_light = compared_adjoint(smaller, half, by_half, workers)
         del half, by_half
         by_total *= np.float32(1 - 0.3 * HALF_WEIGHT)
         by_light = compared_adjoint(self.masked, comparison, by_total, workers)
@@ -121,7 +120,7 @@ def butteraugli_scorer(
 
 
 def _pixels(picture: Picture) -> int:
-    return picture.shape[1] * picture.shape[2]
+    return int(picture.shape[1] * picture.shape[2])
 
 
 def _frame(size: int) -> tuple[int, int]:
@@ -222,10 +221,12 @@ def _pooled_adjoint(total: Plane, picture: Picture, workers: Workers) -> tuple[f
     powers = np.array([3, 6, 12])
     sums = np.maximum(pooled[:3], 1e-30)
     weights = pixels / 3 * (sums / pixels) ** (1 / powers) / (powers * sums)
+    third, sixth, twelfth = map(float, weights)
     gradient = np.empty_like(inner)
 
     def run(begin: int, end: int) -> None:
-        _kernels.butteraugli_pool_adjoint(inner[begin:end], *weights, gradient[begin:end])
+        rows = slice(begin, end)
+        _kernels.butteraugli_pool_adjoint(inner[rows], third, sixth, twelfth, gradient[rows])
 
     over_rows(len(inner), workers, run)
     if gradient.shape == total.shape:

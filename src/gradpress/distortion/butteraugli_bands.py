@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,8 @@ Blur = Callable[[Plane, Taps, int, int, Plane], None]
 def _taps(sigma: float) -> Taps:
     """Half of a Gaussian cut at 2.25 σ, the centre first; with its mirror image it sums to 1."""
     half = np.exp(-(np.arange(int(2.25 * sigma) + 1) ** 2) / (2 * sigma**2))
-    return (half / (2 * half.sum() - half[0])).astype(np.float32)
+    taps: Taps = (half / (2 * half.sum() - half[0])).astype(np.float32)
+    return taps
 
 
 SURROUNDINGS = _taps(1.2)
@@ -52,9 +54,13 @@ class Bands:
 
 
 def over_rows(height: int, workers: Workers, *stages: Callable[[int, int], None]) -> None:
-    """Every stage over all rows, one after the other, in stripes ``stage(begin, end)`` of 64."""
+    """Every ``stage(begin, end)`` over all rows, one stage after the other, in stripes of 64."""
+
+    def run(stage: Callable[[int, int], None], begin: int, end: int) -> None:
+        stage(4 * begin, min(4 * end, height))
+
     for stage in stages:
-        workers.stripes(-(-height // 4), lambda a, b: stage(4 * a, min(4 * b, height)))  # noqa: B023
+        workers.stripes(-(-height // 4), partial(run, stage))
 
 
 def empty(count: int, like: NDArray[np.float32]) -> Planes:
@@ -111,46 +117,59 @@ def _opponent(light: Planes, workers: Workers) -> Planes:
     return out
 
 
-def analysed(light: Planes, workers: Workers) -> tuple[Bands, Planes]:
-    """The bands, and what their gradient needs besides.
+def _split_low(xyb: Planes, workers: Workers) -> tuple[Planes, Planes]:
+    """Low frequencies, and the rest."""
+    low, rest = empty(3, xyb), empty(3, xyb)
 
-    That is X and Y without low and middle frequencies, and X made less where Y is large.
-    """
-    blur = _kernels.butteraugli_blur
-    xyb, low, rest = _opponent(light, workers), empty(3, light), empty(3, light)
-
-    def split_low(begin: int, end: int) -> None:
+    def run(begin: int, end: int) -> None:
         rows = slice(begin, end)
-        low[:, rows] = blurred(blur, xyb, BELOW_MIDDLE, begin, end)
+        low[:, rows] = blurred(_kernels.butteraugli_blur, xyb, BELOW_MIDDLE, begin, end)
         np.subtract(xyb[:, rows], low[:, rows], out=rest[:, rows])
 
-    over_rows(light.shape[1], workers, split_low)
-    del xyb
-    middle, high = empty(3, light), empty(3, light)
+    over_rows(xyb.shape[1], workers, run)
+    return low, rest
 
-    def split_middle(begin: int, end: int) -> None:
+
+def _split_middle(rest: Planes, workers: Workers) -> tuple[Planes, Planes, Planes]:
+    """Middle frequencies; X and Y without them; and the same with X less where Y is large."""
+    middle, high, seen = empty(3, rest), empty(2, rest), empty(2, rest)
+
+    def run(begin: int, end: int) -> None:
         rows = slice(begin, end)
-        smooth = blurred(blur, rest, BELOW_HIGH, begin, end)
+        smooth = blurred(_kernels.butteraugli_blur, rest, BELOW_HIGH, begin, end)
         middle[2, rows] = smooth[2]
         x_and_y = (rest[:2, rows], smooth[:2])
-        _kernels.butteraugli_split_middle(*x_and_y, middle[:2, rows], high[:2, rows])
-        _kernels.butteraugli_suppress(high[0, rows], high[1, rows], high[2, rows])
+        _kernels.butteraugli_split_middle(*x_and_y, middle[:2, rows], high[:, rows])
+        _kernels.butteraugli_suppress(high[0, rows], high[1, rows], seen[0, rows])
+        seen[1, rows] = high[1, rows]
 
-    over_rows(light.shape[1], workers, split_middle)
-    del rest
-    fine, active, busy = empty(4, light), empty(1, light), empty(1, light)[0]
+    over_rows(rest.shape[1], workers, run)
+    return middle, high, seen
 
-    def split_high(begin: int, end: int) -> None:
+
+def _split_high(seen: Planes, workers: Workers) -> tuple[Planes, Plane]:
+    """High and ultra-high frequencies, and their blurred activity."""
+    fine, active, busy = empty(4, seen), empty(1, seen)[0], empty(1, seen)[0]
+
+    def split(begin: int, end: int) -> None:
         rows = slice(begin, end)
-        whole = high[2:0:-1]
-        smooth = blurred(blur, whole, BELOW_ULTRA, begin, end)
-        _kernels.butteraugli_split_high(whole[:, rows], smooth, fine[:2, rows], fine[2:, rows])
-        _kernels.butteraugli_activity(fine[:, rows], active[0, rows])
+        smooth = blurred(_kernels.butteraugli_blur, seen, BELOW_ULTRA, begin, end)
+        _kernels.butteraugli_split_high(seen[:, rows], smooth, fine[:2, rows], fine[2:, rows])
+        _kernels.butteraugli_activity(fine[:, rows], active[rows])
 
-    def spread_activity(begin: int, end: int) -> None:
-        blur(active[0], BUSY, begin, end, busy[begin:end])
+    def spread(begin: int, end: int) -> None:
+        _kernels.butteraugli_blur(active, BUSY, begin, end, busy[begin:end])
 
-    over_rows(light.shape[1], workers, split_high, spread_activity)
+    over_rows(seen.shape[1], workers, split, spread)
+    return fine, busy
+
+
+def analysed(light: Planes, workers: Workers) -> tuple[Bands, Planes]:
+    """The bands, and X and Y without low and middle frequencies, which their gradient needs."""
+    low, rest = _split_low(_opponent(light, workers), workers)
+    middle, high, seen = _split_middle(rest, workers)
+    del rest
+    fine, busy = _split_high(seen, workers)
     return Bands(low, middle, fine, busy), high
 
 
@@ -167,9 +186,9 @@ class BandGradients:
 def analysed_adjoint(
     light: Planes, bands: Bands, high: Planes, by: BandGradients, workers: Workers
 ) -> Planes:
-    """The gradient by light."""
+    """The gradient by light; the fine bands' storage is used up."""
     adjoint, height, width = _kernels.butteraugli_blur_adjoint, *light.shape[1:]
-    by_high, by_smooth = empty(2, light), empty(3, light)
+    by_rest, by_smooth = empty(3, light), empty(3, light)
 
     def zeros(count: int, begin: int, end: int) -> Planes:
         return np.zeros((count, end - begin, width), np.float32)
@@ -180,17 +199,17 @@ def analysed_adjoint(
         by_active = blurred(adjoint, by.busy[np.newaxis], BUSY, begin, end)[0]
         _kernels.butteraugli_activity_adjoint(bands.fine[:, rows], by_active, here)
         split = (bands.fine[:2, rows], bands.fine[2:, rows], here[:2], here[2:])
-        _kernels.butteraugli_split_high_adjoint(*split, by_smooth[:2, rows], by_high[:, rows])
+        _kernels.butteraugli_split_high_adjoint(*split, by_smooth[:2, rows], by_rest[:2, rows])
 
     over_rows(height, workers, merge_high)
-    by_rest, by_smoother = empty(3, light), empty(3, light)
+    by_smoother = bands.fine[:3]
 
     def merge_middle(begin: int, end: int) -> None:
         rows, here = slice(begin, end), zeros(3, begin, end)
         by.middle(begin, end, here)
         by_whole = blurred(adjoint, by_smooth[:2], BELOW_ULTRA, begin, end)
-        by_whole += by_high[:, rows]
         by_xy = by_rest[:2, rows]
+        by_whole += by_xy
         by_xy[1] = by_whole[1]
         x_and_y = (high[0, rows], high[1, rows])
         _kernels.butteraugli_suppress_adjoint(*x_and_y, by_whole[0], by_xy[0], by_xy[1])

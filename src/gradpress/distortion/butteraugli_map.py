@@ -27,7 +27,7 @@ from gradpress.workers import Workers
 MARGIN = 8
 """Rows and columns of zeros that the line sums want around a band."""
 ASYMMETRY = 0.8
-"""Detail that is lost counts this much, and detail gained its inverse, where they are told apart."""
+"""Lost detail counts this much, and gained detail its inverse, where they are told apart."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,10 @@ def compared(reference: Masked, light: Planes, workers: Workers) -> Comparison:
         for a, b, weight in zip(ours.fine, bands.fine, HIGH_SQUARES, strict=False):
             _kernels.butteraugli_squares(a[rows], b[rows], weight * ASYMMETRY, ac)
             _kernels.butteraugli_far_squares(a[rows], b[rows], weight / ASYMMETRY, ac)
-        with_lines = ((ours.middle, bands.middle, MIDDLE_LINES), (ours.fine, bands.fine, FINE_LINES))
+        with_lines = (
+            (ours.middle, bands.middle, MIDDLE_LINES),
+            (ours.fine, bands.fine, FINE_LINES),
+        )
         for planes, decoded, kinds in with_lines:
             for a, b, lines in zip(planes, decoded, kinds, strict=False):
                 _kernels.butteraugli_malta(_differences(a, b, lines, begin, end), lines.dense, ac)
@@ -154,7 +157,9 @@ def compared_adjoint(
         framed = by_ac[begin : end + 2 * MARGIN]
         _kernels.butteraugli_malta_adjoint(differences, framed, lines.dense, by_difference)
         weights, rows = (lines.above, lines.below, lines.norm), slice(begin, end)
-        _kernels.butteraugli_malta_difference_adjoint(a[rows], b[rows], by_difference, *weights, out)
+        _kernels.butteraugli_malta_difference_adjoint(
+            a[rows], b[rows], by_difference, *weights, out
+        )
 
     def low(begin: int, end: int, out: Planes) -> None:
         rows = slice(begin, end)

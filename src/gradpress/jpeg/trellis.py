@@ -46,9 +46,7 @@ def quantise(
             )  # fmt: skip
 
     workers.stripes(len(levels), run)
-    _kernels.viterbi_dc(
-        target, curvature, float(steps[0]), bits.dc, lagrangian, order, levels
-    )
+    _kernels.viterbi_dc(target, curvature, float(steps[0]), bits.dc, lagrangian, order, levels)
     _fill_padding(levels, own_blocks)
     return levels
 

@@ -20,6 +20,7 @@ static void split_middle(Planes whole, Planes low, int64_t n, MutablePlanes midd
     const float *__restrict low_x = low.first, *__restrict low_y = low_x + low.step;
     float *__restrict middle_x = middle.first, *__restrict middle_y = middle_x + middle.step;
     float *__restrict high_x = high.first, *__restrict high_y = high_x + high.step;
+#pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
         middle_x[i] = removed(low_x[i], REMOVE_MIDDLE);
         middle_y[i] = amplified(low_y[i], ADD_MIDDLE);
@@ -34,6 +35,7 @@ static void split_middle_adjoint(Planes middle, Planes by_middle, Planes by_high
     const float *__restrict by_x = by_middle.first, *__restrict by_y = by_x + by_middle.step;
     const float *__restrict high_x = by_high.first, *__restrict high_y = high_x + by_high.step;
     float *__restrict low_x = by_low.first, *__restrict low_y = low_x + by_low.step;
+#pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
         low_x[i] = (x[i] != 0 ? by_x[i] : 0) - high_x[i];
         low_y[i] = (magnitude(y[i]) > 2 * ADD_MIDDLE ? by_y[i] : 2 * by_y[i]) - high_y[i];
@@ -62,6 +64,7 @@ static void split_high(Planes whole, Planes low, int64_t n, MutablePlanes high, 
     const float *__restrict low_x = low.first, *__restrict low_y = low_x + low.step;
     float *__restrict high_x = high.first, *__restrict high_y = high_x + high.step;
     float *__restrict ultra_x = ultra.first, *__restrict ultra_y = ultra_x + ultra.step;
+#pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
         high_x[i] = removed(low_x[i], REMOVE_HIGH);
         ultra_x[i] = removed(x[i] - low_x[i], REMOVE_ULTRA);
@@ -79,6 +82,7 @@ static void split_high_adjoint(Planes high, Planes ultra, Planes by_high, Planes
     const float *__restrict by_ux = by_ultra.first, *__restrict by_uy = by_ux + by_ultra.step;
     float *__restrict low_x = by_low.first, *__restrict low_y = low_x + by_low.step;
     float *__restrict whole_x = by_whole.first, *__restrict whole_y = whole_x + by_whole.step;
+#pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
         const float x = ultra_x[i] != 0 ? by_ux[i] : 0;
         whole_x[i] = x;
@@ -99,6 +103,7 @@ static void activity(Planes bands, int64_t n, float* __restrict out) {
     const float *__restrict hx = bands.first, *__restrict hy = hx + bands.step;
     const float *__restrict ux = hy + bands.step, *__restrict uy = ux + bands.step;
     const float bias = BUSY_SCALE * BUSY_BIAS, root = sqrtf(bias);
+#pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
         const float size = sqrtf(square((ux[i] + hx[i]) * BUSY_X) + square((uy[i] + hy[i]) * BUSY_Y));
         out[i] = sqrtf(BUSY_SCALE * size + bias) - root;
@@ -110,6 +115,7 @@ static void activity_adjoint(Planes bands, const float* __restrict gradient, int
     const float *__restrict ux = hy + bands.step, *__restrict uy = ux + bands.step;
     float *__restrict by_hx = by_bands.first, *__restrict by_hy = by_hx + by_bands.step;
     float *__restrict by_ux = by_hy + by_bands.step, *__restrict by_uy = by_ux + by_bands.step;
+#pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
         const float x = (ux[i] + hx[i]) * BUSY_X, y = (uy[i] + hy[i]) * BUSY_Y;
         const float size = sqrtf(x * x + y * y);

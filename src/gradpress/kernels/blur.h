@@ -1,16 +1,29 @@
 // Separable blurs and halving. Included inside the namespace of an instruction set.
 
-constexpr int64_t BLUR_CHUNK = 512, BLUR_REACH = BLUR_TAPS;
+constexpr int64_t BLUR_CHUNK = 512, BLUR_REACH = 17;
 
-// The samples of one row's column sums: weights[i] times rows[i], in fours; count is a multiple of 4.
-static void weighted_rows(const float* const* rows, const float* weights, int64_t count, int64_t n,
-                          float* __restrict out) {
-    for (int64_t x = 0; x < n; x++) out[x] = 0;
-    for (int64_t i = 0; i < count; i += 4) {
-        const float *__restrict a = rows[i], *__restrict b = rows[i + 1];
-        const float *__restrict c = rows[i + 2], *__restrict d = rows[i + 3];
-        const float u = weights[i], v = weights[i + 1], w = weights[i + 2], z = weights[i + 3];
-        for (int64_t x = 0; x < n; x++) out[x] += (u * a[x] + v * b[x]) + (w * c[x] + z * d[x]);
+// Weighted sum of N rows. One expression: sums kept in memory would wait for rows of a like address.
+template <int N>
+static void weighted_rows(const float* const* rows, const float* weights, int64_t n, float* __restrict out) {
+    const float* row[N];
+    float weight[N];
+    for (int j = 0; j < N; j++) row[j] = rows[j], weight[j] = weights[j];
+#pragma GCC ivdep
+    for (int64_t x = 0; x < n; x++) {
+        float sum = weight[0] * row[0][x];
+#pragma GCC unroll 64
+        for (int j = 1; j < N; j++) sum += weight[j] * row[j][x];
+        out[x] = sum;
+    }
+}
+
+static void column_sums(const float* const* rows, const float* weights, int64_t radius, int64_t n, float* out) {
+    switch (radius) {
+        case 2: return weighted_rows<5>(rows, weights, n, out);
+        case 3: return weighted_rows<7>(rows, weights, n, out);
+        case 6: return weighted_rows<13>(rows, weights, n, out);
+        case 7: return weighted_rows<15>(rows, weights, n, out);
+        case 16: return weighted_rows<33>(rows, weights, n, out);
     }
 }
 
@@ -70,27 +83,24 @@ static void blur(const float* plane, int64_t height, int64_t width, const float*
     const Coverage down = coverage_of(taps, radius, height), across = coverage_of(taps, radius, width);
     const bool mirror = border == Border::mirrored, adjoint = border == Border::normalised_adjoint;
     for (int64_t y = begin; y < end; y++, out += width) {
-        const float* rows[2 * BLUR_REACH + 4];
-        float weights[2 * BLUR_REACH + 4];
-        int64_t count = 0;
+        const float* rows[2 * BLUR_REACH + 1];
+        float weights[2 * BLUR_REACH + 1];
         for (int64_t j = -radius; j <= radius; j++) {
             const int64_t row = mirror ? mirrored(y + j, height) : y + j;
-            if (row < 0 || row >= height) continue;
-            rows[count] = plane + row * width;
-            weights[count] = taps[j < 0 ? -j : j];
-            if (!mirror) weights[count] *= missing_factor(down, adjoint ? row : y);
-            count++;
+            const bool there = 0 <= row && row < height;
+            const float factor = mirror ? 1 : there ? missing_factor(down, adjoint ? row : y) : 0;
+            rows[radius + j] = plane + (there ? row : y) * width;
+            weights[radius + j] = taps[j < 0 ? -j : j] * factor;
         }
-        for (; count & 3; count++) rows[count] = rows[0], weights[count] = 0;
         for (int64_t x0 = 0; x0 < width; x0 += BLUR_CHUNK) {
             const int64_t x1 = x0 + BLUR_CHUNK < width ? x0 + BLUR_CHUNK : width;
             float buffer[BLUR_CHUNK + 2 * BLUR_REACH];
             float* const row = buffer + BLUR_REACH;  // row[x - x0]
             const int64_t first = x0 > radius ? x0 - radius : 0;
             const int64_t last = x1 + radius < width ? x1 + radius : width;
-            const float* here[2 * BLUR_REACH + 4];
-            for (int64_t i = 0; i < count; i++) here[i] = rows[i] + first;
-            weighted_rows(here, weights, count, last - first, row + first - x0);
+            const float* here[2 * BLUR_REACH + 1];
+            for (int64_t i = 0; i <= 2 * radius; i++) here[i] = rows[i] + first;
+            column_sums(here, weights, radius, last - first, row + first - x0);
             if (adjoint) scale_borders(across, first, last, row + first - x0);
             for (int64_t x = x0 - radius - 1; x < first; x++)
                 row[x - x0] = mirror && x < 0 ? row[mirrored(x, width) - x0] : 0;

@@ -21,9 +21,6 @@ struct MutablePlanes {
     int64_t step;
 };
 
-// More taps than this are refused.
-constexpr int64_t BLUR_TAPS = 32;
-
 enum class Border : int32_t { normalised, normalised_adjoint, mirrored };
 
 // How two pictures' bands are compared before the line sums: see `malta_difference`.
@@ -51,7 +48,7 @@ struct Butteraugli {
                           int64_t end, float* out);
 
     // Rows begin..end of a separable symmetric blur; taps[0..radius] sum to 1 with their mirror
-    // images. Normalised: what lies outside has no weight, the rest is scaled up to make 1.
+    // images; the radius is 2, 3, 6, 7 or 16. Normalised: what lies outside has no weight, the rest is scaled up to make 1.
     // Mirrored: the picture repeats backwards, which makes the blur its own adjoint.
     void (*blur)(const float* plane, int64_t height, int64_t width, const float* taps, int64_t radius,
                  Border border, int64_t begin, int64_t end, float* out);

@@ -11,6 +11,7 @@ static void low_errors(Planes reference, Planes decoded, int64_t n, float* __res
     const float *__restrict ax = reference.first, *__restrict ay = ax + reference.step;
     const float *__restrict bx = decoded.first, *__restrict by = bx + decoded.step;
     const float *__restrict az = ay + reference.step, *__restrict bz = by + decoded.step;
+#pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
         const float y = by[i] - ay[i];
         out[i] = LOW_X * square(bx[i] - ax[i]) + LOW_Y * square(y) + LOW_B * square(bz[i] - az[i] + Y_TO_B * y);
@@ -24,6 +25,7 @@ static void low_errors_adjoint(Planes reference, Planes decoded, const float* __
     const float *__restrict az = ay + reference.step, *__restrict bz = by + decoded.step;
     float *__restrict x = by_decoded.first, *__restrict y = x + by_decoded.step;
     float* __restrict z = y + by_decoded.step;
+#pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
         const float twice = 2 * gradient[i], dy = by[i] - ay[i];
         const float blue = twice * LOW_B * (bz[i] - az[i] + Y_TO_B * dy);

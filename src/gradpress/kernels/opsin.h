@@ -86,6 +86,7 @@ static void opsin(Planes light, Planes blurred, int64_t n, MutablePlanes xyb) {
     const float *__restrict sr = blurred.first, *__restrict sg = sr + blurred.step,
                 *__restrict sb = sg + blurred.step;
     float *__restrict x = xyb.first, *__restrict y = x + xyb.step, *__restrict z = y + xyb.step;
+#pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
         const float l = long_cone(r[i], g[i], b[i]) * sensitivity(long_cone(sr[i], sg[i], sb[i]));
         const float m = medium_cone(r[i], g[i], b[i]) * sensitivity(medium_cone(sr[i], sg[i], sb[i]));
@@ -116,6 +117,7 @@ static void opsin_adjoint(Planes light, Planes blurred, Planes gradient, int64_t
           *__restrict lb = lg + by_light.step;
     float *__restrict br = by_blurred.first, *__restrict bg = br + by_blurred.step,
           *__restrict bb = bg + by_blurred.step;
+#pragma GCC ivdep
     for (int64_t i = 0; i < n; i++) {
         float l = dy[i] + dx[i], m = dy[i] - dx[i], s = dz[i];
         const float al = cone_adjoint(long_cone(r[i], g[i], b[i]), long_cone(sr[i], sg[i], sb[i]), DARK_LM, &l);

@@ -1,0 +1,248 @@
+"""The verbs of the command line: ``gradpress compare`` and ``gradpress inspect``.
+
+The answer goes to standard output, notes and what went wrong to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gradpress import metrics as known
+from gradpress.cli import (
+    INTERRUPTED,
+    MAX_PIXELS,
+    MAX_THREADS,
+    available_cores,
+    installed_version,
+    is_terminal,
+    say,
+    told,
+)
+from gradpress.errors import UsageError
+from gradpress.files import STREAM, write_stdout
+from gradpress.report import FAILED, printable
+
+if TYPE_CHECKING:
+    from gradpress.compare import Comparison
+    from gradpress.image import Image
+
+SCHEMA = 1
+"""Of each verb's JSON document; it changes when a key changes its meaning or goes."""
+
+INSPECTED = "inspected"
+
+COMPARE_HELP = """Say how much picture B differs from picture A, the original, by every metric.
+
+Samples are compared as the files encode them, upright, transparency laid on the background; a grey
+picture beside one in colour is taken as RGB. One of the two may be - for standard input.
+
+\b
+{metrics}
+"""
+INSPECT_HELP = """Say what JPEG files hold, without decoding them.
+
+Size and kind, sampling, quality in libjpeg's terms, quantisation tables, scans, metadata, where the
+bytes go, and what is wrong with the file. - is standard input.
+"""
+STATUS = "Exit status: 0 done, 1 some file failed, 2 wrong usage, 130 interrupted."
+
+
+def _metric_lines() -> str:
+    width = max(map(len, known.NAMES))
+    return "\n".join(f"{each.name:<{width}}  {_explained(each)}" for each in known.METRICS)
+
+
+def _explained(metric: known.Metric) -> str:
+    better = "higher is better" if metric.higher_is_better else "lower is better"
+    return f"{metric.description} ({', '.join(filter(None, (metric.unit, better)))})"
+
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_AS_JSON = click.option(
+    "--json", "as_json", is_flag=True, help="Print the answer as a JSON document."
+)
+
+
+def _pixel_limit(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    return click.option(
+        "--max-pixels",
+        metavar="N",
+        type=click.IntRange(min=1),
+        default=MAX_PIXELS,
+        show_default=True,
+        help=what,
+    )
+
+
+@click.command(
+    context_settings=_CONTEXT, help=COMPARE_HELP.format(metrics=_metric_lines()), epilog=STATUS
+)
+@click.argument("a")
+@click.argument("b")
+@click.option("--metrics", metavar="NAMES", help="Some only: names with commas between them.")
+@_AS_JSON
+@click.option(
+    "--background",
+    metavar="COLOUR",
+    default="white",
+    show_default=True,
+    help="What transparency is laid on: a name or #rrggbb.",
+)
+@_pixel_limit("Refuse larger pictures before decoding them.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, MAX_THREADS),
+    default=available_cores,
+    show_default="all cores",
+    help="Any number gives the same values.",
+)
+@click.pass_context
+def compare(
+    context: click.Context,
+    a: str,
+    b: str,
+    metrics: str | None,
+    as_json: bool,
+    background: str,
+    max_pixels: int,
+    threads: int,
+) -> None:
+    """Print how much picture B differs from picture A."""
+
+    def work() -> int:
+        chosen = known.METRICS if metrics is None else known.metrics(metrics)
+        _check_streams((a, b))
+        compared = _compared((a, b), chosen, background, max_pixels, threads)
+        for notice in compared.notices:
+            say(f"note: {printable(notice)}")
+        if as_json:
+            _print(_document(original=a, picture=b, **_fields(compared)))
+        else:
+            _print("\n".join(map(_line, chosen, compared.scores.values())))
+        return 0
+
+    context.exit(_ended(work))
+
+
+@click.command(context_settings=_CONTEXT, help=INSPECT_HELP, epilog=STATUS)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@_AS_JSON
+@_pixel_limit("Refuse files of more than 16 times so many bytes before reading them.")
+@click.pass_context
+def inspect(context: click.Context, files: tuple[str, ...], as_json: bool, max_pixels: int) -> None:
+    """Print what JPEG files hold."""
+
+    def work() -> int:
+        _check_streams(files)
+        entries = [_entry(name, max_pixels, as_json=as_json) for name in files]
+        if as_json:
+            _print(_document(files=entries))
+        return int(any(entry["status"] == FAILED for entry in entries))
+
+    context.exit(_ended(work))
+
+
+COMMANDS: dict[str, click.Command] = {"compare": compare, "inspect": inspect}
+
+
+def _compared(
+    names: tuple[str, str],
+    chosen: Sequence[known.Metric],
+    background: str,
+    max_pixels: int,
+    threads: int,
+) -> Comparison:
+    # NumPy's BLAS, which nothing here uses, would start a thread for every core.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from gradpress import compare as comparing  # noqa: PLC0415
+    from gradpress.image import read_image  # noqa: PLC0415
+    from gradpress.workers import Workers  # noqa: PLC0415
+
+    def picture(name: str) -> Image:
+        return read_image(_source(name), background=background, max_pixels=max_pixels, name=name)
+
+    with Workers(threads) as workers:
+        original, other = map(picture, names)
+        return comparing.compare(original, other, chosen, names=names, workers=workers)
+
+
+def _line(metric: known.Metric, score: float) -> str:
+    return f"{metric.name} {score:.{metric.digits}f}"
+
+
+def _fields(compared: Comparison) -> dict[str, Any]:
+    """What the JSON document says of a comparison; null where a score is no finite number."""
+    scores = compared.scores.items()
+    finite = {name: value if math.isfinite(value) else None for name, value in scores}
+    return {
+        "width": compared.width,
+        "height": compared.height,
+        "metrics": finite,
+        "notices": compared.notices,
+    }
+
+
+def _entry(name: str, max_pixels: int, *, as_json: bool) -> dict[str, Any]:
+    """Inspect a file and, unless that is for later, print what it holds."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from gradpress import inspect as inspecting  # noqa: PLC0415
+    from gradpress.image import read_bytes  # noqa: PLC0415
+
+    try:
+        data = read_bytes(_source(name), max_pixels=max_pixels, name=name)
+        found = inspecting.inspect(data, name)
+    except Exception as error:
+        reason = told(error).removeprefix(f"{name}: ")
+        say(f"gradpress: {printable(name)}: {printable(reason)}")
+        return {"input": name, "status": FAILED, "reason": reason}
+    if not as_json:
+        _print("\n".join([f"{printable(name)}: {found.bytes} bytes", *inspecting.text(found)]))
+    return {"input": name, "status": INSPECTED} | asdict(found)
+
+
+def _document(**values: Any) -> str:  # noqa: ANN401
+    """Write a JSON document: ASCII, without numbers that JSON lacks."""
+    whole = {"schema": SCHEMA, "version": installed_version(), **values}
+    return json.dumps(whole, indent=2, allow_nan=False)
+
+
+def _print(text: str) -> None:
+    """Write lines to standard output, signs that it lacks as escapes."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    write_stdout(f"{text}\n".encode(encoding, "backslashreplace"))
+
+
+def _source(name: str) -> Any:  # noqa: ANN401
+    return sys.stdin.buffer if name == STREAM else Path(name)
+
+
+def _check_streams(names: Sequence[str]) -> None:
+    if names.count(STREAM) > 1:
+        raise UsageError("standard input (-) can be read once only")
+    if STREAM in names and (sys.stdin is None or is_terminal(sys.stdin)):
+        raise UsageError("no picture comes from standard input; redirect one into it")
+    if sys.stdout is None:
+        raise UsageError("standard output is closed; redirect it to a file")
+
+
+def _ended(work: Callable[[], int]) -> int:
+    """Do the work; whatever goes wrong is one line, and becomes the exit status."""
+    try:
+        return work()
+    except UsageError as error:
+        raise click.UsageError(printable(str(error))) from error
+    except KeyboardInterrupt:
+        say("gradpress: interrupted")
+        return INTERRUPTED
+    except Exception as error:
+        say(f"gradpress: {printable(told(error))}")
+        return 1
