@@ -23,7 +23,7 @@ T = TypeVar("T")
 Planes = NDArray[np.float32]
 
 SMALLEST = 8
-"""Scales whose sides are shorter, in samples, do not count; a picture that small scores 100."""
+"""A scale with a shorter side, in samples, is the last; a picture that small scores 100."""
 
 NORMS = ("structure", "edges added", "edges lost")
 
@@ -62,9 +62,12 @@ def weights_for(scales: int) -> NDArray[np.float64]:
 
 
 def scale_count(height: int, width: int) -> int:
-    """How many of six scales, each half the one before, have sides of SMALLEST or more."""
-    sides = [-(-min(height, width) // 2**scale) for scale in range(6)]
-    return sum(side >= SMALLEST for side in sides)
+    """How many of six scales count, each half the one before.
+
+    The published tool stops where the scale before was already too small, not where one would be.
+    """
+    before = [-(-min(height, width) // 2 ** max(scale - 1, 0)) for scale in range(6)]
+    return sum(side >= SMALLEST for side in before)
 
 
 def score_of(total: float) -> float:

@@ -23,8 +23,6 @@ static const float BY_SECOND[TERMS][GROUP] = {
     {-1.0f, -1.1755704879760742f, -0.3819660246372223f, 0.7265425324440002f},
     {-1.0f, -1.2246468525851679e-16f, 1.0f, 2.4492937051703357e-16f}};
 
-static inline float fused(float a, float b, float c) { return fmaf(a, b, c); }
-
 // One output of a term from its sum of inputs and its last two outputs.
 static inline float single_output(int term, float input, float last, float second) {
     return fused(BY_LAST[term][0], last, fused(BY_SECOND[term][0], second, BY_INPUT[term][0] * input));

@@ -1,7 +1,9 @@
 // SSIMULACRA2's row kernels, compiled once per instruction set.
 //
 // Source of every constant: the metric's published reference implementation (version 2.1, Jon
-// Sneyers, Cloudinary) and JPEG XL's opsin transform (ISO/IEC 18181-1).
+// Sneyers, Cloudinary) and JPEG XL's opsin transform (ISO/IEC 18181-1). Linear light, roots and means
+// are computed in the very steps of libjxl (transfer_functions-inl.h, fast_math-inl.h, enc_xyb.cc):
+// blurs of flat areas magnify their rounding errors, so that scores hang on the last bit.
 #include "ssimulacra2.h"
 
 #include <math.h>
@@ -13,9 +15,10 @@ namespace GRADPRESS_ISA {
 typedef int64_t Index;
 
 static const float BIAS = 0.0037930732552754493f, BIAS_ROOT = 0.15595420054924863f;  // and its cube root
-static const float OPSIN[3][3] = {{.3f, .622f, .078f},
-                                  {.23f, .692f, .078f},
-                                  {.24342268924547819f, .20476744424496821f, .55180986650955360f}};
+static const float OPSIN[3][3] = {
+    {.3f, 1.f - .078f - .3f, .078f},
+    {.23f, 1.f - .078f - .23f, .078f},
+    {.24342268924547819f, .20476744424496821f, 1.f - .24342268924547819f - .20476744424496821f}};
 static const float C2 = .0009f;
 
 // v^(-1/3) and v^(-1/5) for positive v: a guess by the exponent, then Newton's steps.
@@ -44,11 +47,17 @@ static inline float inverse_fifth_root(float v) {
 
 static inline float clamped(float v) { return v < 0 ? 0.f : v > 255 ? 255.f : v; }
 
+static inline float fused(float a, float b, float c) { return fmaf(a, b, c); }
+
+// sRGB's curve as a quotient of polynomials; off by at most 5e-7.
 static void linear(const float* __restrict srgb, Index n, float* __restrict out) {
     for (Index i = 0; i < n; i++) {
-        const float v = clamped(srgb[i]) * (1.f / 255), u = (v + .055f) * (1 / 1.055f);
-        const float z = inverse_fifth_root(u), z2 = z * z, root = u * z2 * z2;
-        const float power = u * u * root * root, straight = v * (1 / 12.92f);
+        const float v = clamped(srgb[i]) * (1.f / 255);
+        float over = fused(.8210152774f, v, .7961564959f), under = fused(.006521209011f, v, -.05512498495f);
+        over = fused(over, v, .1624820318f), under = fused(under, v, .498752835f);
+        over = fused(over, v, .01043637593f), under = fused(under, v, 1.076976492f);
+        over = fused(over, v, .0002200248328f), under = fused(under, v, .263184697f);
+        const float straight = v * (1 / 12.92f), power = over / under;
         out[i] = v <= .04045f ? straight : power;
     }
 }
@@ -64,20 +73,33 @@ static void linear_adjoint(const float* __restrict srgb, Index n, float* __restr
 }
 
 static inline float mixed(const float* row, float r, float g, float b) {
-    return row[0] * r + row[1] * g + row[2] * b + BIAS;
+    return fused(row[0], r, fused(row[1], g, fused(row[2], b, BIAS)));
+}
+
+// Cube root of a positive v, less that of the bias.
+static inline float root_of(float v) {
+    int32_t bits;
+    memcpy(&bits, &v, 4);
+    bits = 0x54800000 - (bits >> 23) * 0x2aaaaa;
+    float z;
+    memcpy(&z, &bits, 4);
+    for (int i = 0; i < 3; i++) {
+        const float z2 = z * z;
+        z = fused(-(1.f / 3 * v), z2 * z2, 4.f / 3 * z);
+    }
+    const float z2 = z * z;
+    z = fused(1.f / 3, fused(-v, z2 * z2, z), z);
+    return fused(z * z, v, -BIAS_ROOT);
 }
 
 static void xyb(const float* __restrict r, const float* __restrict g, const float* __restrict b, Index n,
                 float* __restrict x, float* __restrict y, float* __restrict out_b) {
     for (Index i = 0; i < n; i++) {
-        const float l = mixed(OPSIN[0], r[i], g[i], b[i]), m = mixed(OPSIN[1], r[i], g[i], b[i]);
-        const float s = mixed(OPSIN[2], r[i], g[i], b[i]);
-        const float zl = inverse_cube_root(l), zm = inverse_cube_root(m), zs = inverse_cube_root(s);
-        const float cl = l * zl * zl - BIAS_ROOT, cm = m * zm * zm - BIAS_ROOT, cs = s * zs * zs - BIAS_ROOT;
-        const float luma = .5f * (cl + cm);
-        x[i] = 7 * (cl - cm) + .42f;
+        const float l = root_of(mixed(OPSIN[0], r[i], g[i], b[i])), m = root_of(mixed(OPSIN[1], r[i], g[i], b[i]));
+        const float s = root_of(mixed(OPSIN[2], r[i], g[i], b[i])), luma = .5f * (l + m);
+        x[i] = .5f * (l - m) * 14 + .42f;
         y[i] = luma + .01f;
-        out_b[i] = cs - luma + .55f;
+        out_b[i] = (s - luma) + .55f;
     }
 }
 
@@ -100,8 +122,9 @@ static void xyb_adjoint(const float* __restrict r, const float* __restrict g, co
 
 static void halve(const float* __restrict first, const float* __restrict second, Index width, float* __restrict out) {
     for (Index i = 0; i < width / 2; i++)
-        out[i] = .25f * ((first[2 * i] + first[2 * i + 1]) + (second[2 * i] + second[2 * i + 1]));
-    if (width & 1) out[width / 2] = .5f * (first[width - 1] + second[width - 1]);
+        out[i] = .25f * (first[2 * i] + first[2 * i + 1] + second[2 * i] + second[2 * i + 1]);
+    const float last = first[width - 1], below = second[width - 1];
+    if (width & 1) out[width / 2] = .25f * (last + last + below + below);
 }
 
 static void halve_adjoint(const float* __restrict gradient, Index width, float scale, float* __restrict out) {
