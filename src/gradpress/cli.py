@@ -18,7 +18,7 @@ import click
 from gradpress import report
 from gradpress.errors import GradpressError, UsageError
 from gradpress.files import STREAM, Task, is_same_file, plan, write_atomically, write_stdout
-from gradpress.goal import goal_from_options, parse_target
+from gradpress.goal import request_from_options
 from gradpress.report import Record
 
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ HELP = """Make pictures small: standard JPEG files, fitted to each picture by gr
 INPUT is a PNG, JPEG, TIFF, WebP, AVIF, BMP, GIF or PPM file, or - for standard input.
 
 \b
-gradpress photo.png                         photo.jpg, at least 38 dB
-gradpress --target psnr=42 *.png -o small   a folder of them
+gradpress photo.png                         photo.jpg, hard to tell from photo.png
+gradpress -q 75 *.png -o small              as good as ordinary JPEG at 75, and smaller
 gradpress --target-size 120KB scan.tif      at most 120000 bytes
 gradpress - < photo.png > photo.jpg         in a pipe
 
@@ -140,17 +140,40 @@ class _Press(click.Command):
 )
 @click.option(
     "--target",
-    metavar="psnr=DB",
-    help="At least so many decibels, in as few bytes as possible.  [default: psnr=38]",
+    metavar="METRIC=VALUE",
+    help="At least so good, in as few bytes as possible: ssimulacra2=80, butteraugli=1, "
+    "ms-ssim=0.98, ssim=0.95 or psnr=40.  [default: ssimulacra2=80]",
+)
+@click.option(
+    "-q",
+    "--quality",
+    type=int,
+    metavar="1..100",
+    help="As good, by SSIMULACRA2, as ordinary JPEG of this quality is on this very picture.",
+)
+@click.option(
+    "-d",
+    "--distance",
+    type=float,
+    metavar="D",
+    help="Butteraugli distance (3-norm) at most: 1 is hard to see, 3 is plain.",
 )
 @click.option(
     "--target-size",
     metavar="SIZE",
     help="At most so many bytes, as good as possible: 120000, 120KB, 64KiB, 0.5bpp (bits per "
-    "pixel), 30% (of the input file).",
+    "pixel), 30% (of the input file). Beside a quality: never exceeded.",
 )
 @click.option("--lagrangian", metavar="X", type=float, help="The price of a bit, in units of loss.")
-@click.option("--loss", type=click.Choice(["mse", "mae"]), default="mse", show_default=True)
+@click.option(
+    "--loss",
+    type=click.Choice(
+        ["perceptual", "ssimulacra2", "ms-ssim", "ssim", "butteraugli", "mse", "mae"]
+    ),
+    default="perceptual",
+    show_default=True,
+    help="What is descended on. A single metric gains by that metric and risks the others.",
+)
 @click.option(
     "--chroma-subsampling",
     type=click.Choice(["auto", "444", "422", "420"]),
@@ -250,9 +273,9 @@ def main(
 
 def _checked(target: str | None, options: dict[str, Any]) -> Options:
     """Turn the options into those of the library; the goal must be one and in range."""
-    target_psnr = None if target is None else parse_target(target).decibels
-    goal_from_options(target_psnr, options["target_size"], options["lagrangian"])
-    return cast("Options", {"target_psnr": target_psnr, **options})
+    goals = ("quality", "distance", "target_size", "lagrangian")
+    request_from_options(target, *(options[name] for name in goals))
+    return cast("Options", {"target": target, **options})
 
 
 def process(tasks: list[Task], run: Run) -> list[Record]:
@@ -285,7 +308,7 @@ def _attempt(task: Task, run: Run, position: str, show: Callable[[str], None]) -
 
 def _compressed(task: Task, run: Run, position: str, show: Callable[[str], None]) -> Result:
     name = _name(task.source)
-    show(report.progress(position + name, {}))
+    show(report.progress(position + name, []))
     # NumPy's BLAS, which nothing here uses, would start a thread for every core.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from gradpress import _kernels  # noqa: PLC0415
@@ -295,16 +318,19 @@ def _compressed(task: Task, run: Run, position: str, show: Callable[[str], None]
 
     options: Options = {**run.options, "name": name}
     for snapshot in steps(task.source or sys.stdin.buffer, **options):
-        show(report.progress(position + name, _numbers(snapshot)))
+        show(report.progress(position + name, _under_way(snapshot)))
     return snapshot.best
 
 
-def _numbers(snapshot: Snapshot) -> dict[str, float]:
-    step, measured = snapshot.step, snapshot.measured
-    numbers: dict[str, float] = {} if step is None else {"step": step.index}
+def _under_way(snapshot: Snapshot) -> list[str]:
+    step, measured, metric = snapshot.step, snapshot.measured, snapshot.metric
+    parts = [] if step is None else [f"step {step.index}"]
     if measured is not None:
-        numbers |= {"psnr": measured.psnr, "bytes": measured.bytes}
-    return numbers
+        parts += [
+            f"{metric.name} {measured.quality:.{metric.digits}f}",
+            f"{measured.bytes:.0f} bytes",
+        ]
+    return parts
 
 
 def _deliver(task: Task, result: Result, overwrite: bool) -> None:

@@ -15,21 +15,23 @@ class Effort:
     """Proximal steps on the whole picture after the start."""
     sampled: float
     """Share of a small picture's rows that λ and the layout are forecast from."""
+    evaluations: int
+    """Gradients of a perceptual loss after the start."""
 
 
 SUBSAMPLINGS = ("420", "444", "422")
 """Layouts that ``auto`` tries, in this order."""
 
 LADDER = (
-    Effort(0, 1 / 16),
-    Effort(0, 1 / 5),
-    Effort(1, 1 / 5),
-    Effort(2, 1 / 5),
-    Effort(3, 1 / 5),
-    Effort(5, 1 / 5),
-    Effort(8, 1 / 5),
-    Effort(13, 1 / 5),
-    Effort(21, 1 / 5),
+    Effort(0, 1 / 16, 0),
+    Effort(0, 1 / 5, 1),
+    Effort(1, 1 / 5, 3),
+    Effort(2, 1 / 5, 5),
+    Effort(3, 1 / 5, 9),
+    Effort(5, 1 / 5, 14),
+    Effort(8, 1 / 5, 20),
+    Effort(13, 1 / 5, 30),
+    Effort(21, 1 / 5, 45),
 )
 
 

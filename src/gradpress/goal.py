@@ -8,28 +8,37 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from gradpress.errors import UsageError
+from gradpress.metrics import Metric, metric
 
 _NUMBER = r"\d{1,15}(?:\.\d{0,15})?|\.\d{1,15}"
-_PSNR = re.compile(rf"\s*psnr\s*=\s*({_NUMBER})\s*", re.IGNORECASE | re.ASCII)
+_TARGET = re.compile(rf"\s*([a-z0-9-]+)\s*=\s*(-?(?:{_NUMBER}))\s*", re.IGNORECASE | re.ASCII)
 _SIZE = re.compile(rf"\s*({_NUMBER})\s*(bpp|%|[km]i?b|b|)\s*", re.IGNORECASE | re.ASCII)
 _BYTES = {"": 1, "b": 1, "kb": 1000, "mb": 1000**2, "kib": 1024, "mib": 1024**2}
 
 
 @dataclass(frozen=True)
-class TargetPsnr:
-    """At least so many decibels over RGB, in as few bytes as possible."""
+class Target:
+    """At least so good by a metric, in as few bytes as possible."""
 
-    decibels: float
-    """Above 0, at most 100."""
+    metric: Metric
+    value: float
+    """Within the metric's ``goals``."""
+    reason: str = ""
+    """Where the value comes from, if not straight from the user."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.decibels <= 100:
+        low, high = self.metric.goals
+        if not low <= self.value <= high:
             raise UsageError(
-                f"target PSNR {self.decibels:g} dB is out of range; give more than 0, at most 100"
+                f"target {self.metric.name}={self.value:g} is out of range; "
+                f"give {low:g} to {high:g}"
             )
 
     def __str__(self) -> str:
-        return f"at least {self.decibels:g} dB"
+        bound = "at least" if self.metric.higher_is_better else "at most"
+        unit = f" {self.metric.unit}" if self.metric.unit else ""
+        text = f"{self.metric.name} {bound} {self.value:.{self.metric.digits}f}{unit}"
+        return f"{text}, {self.reason}" if self.reason else text
 
 
 @dataclass(frozen=True)
@@ -62,9 +71,27 @@ class Lagrangian:
         return f"λ = {self.value:g}"
 
 
-Goal = TargetPsnr | TargetSize | Lagrangian
+Goal = Target | TargetSize | Lagrangian
 
-DEFAULT_GOAL = TargetPsnr(38.0)
+DEFAULT_GOAL = Target(metric("ssimulacra2"), 80.0)
+"""Hard to tell from the original side by side."""
+
+
+@dataclass(frozen=True)
+class QualityRequest:
+    """As good as ordinary JPEG of this quality is on this very picture."""
+
+    quality: int
+    """1…100, as libjpeg counts."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.quality <= 100:
+            raise UsageError(f"quality {self.quality} is out of range; give 1 to 100")
+
+    def resolve(self, score: float, file_bytes: int) -> Target:
+        """The SSIMULACRA2 and the size of that ordinary file, once they are known."""
+        said = f"as ordinary JPEG of quality {self.quality}, which takes {file_bytes} bytes"
+        return Target(metric("ssimulacra2"), score, said)
 
 
 @dataclass(frozen=True)
@@ -108,25 +135,46 @@ def parse_size(text: str | int) -> SizeRequest:
     return SizeRequest(amount, unit)
 
 
-def parse_target(text: str) -> TargetPsnr:
-    """Read ``psnr=38``."""
-    match = _PSNR.fullmatch(text)
+def parse_target(text: str) -> Target:
+    """Read ``ssimulacra2=80`` or ``psnr=38``."""
+    match = _TARGET.fullmatch(text)
     if match is None:
-        raise UsageError(f"target {text!r} is not understood; give psnr=DECIBELS, such as psnr=38")
-    return TargetPsnr(float(match[1]))
+        raise UsageError(
+            f"target {text!r} is not understood; give METRIC=VALUE, such as ssimulacra2=80"
+        )
+    return Target(metric(match[1]), float(match[2]))
 
 
-def goal_from_options(
-    target_psnr: float | None, target_size: str | int | None, lagrangian: float | None
-) -> Goal | SizeRequest:
-    """Take the one goal that was given, or the default."""
-    given = [option for option in (target_psnr, target_size, lagrangian) if option is not None]
-    if len(given) > 1:
-        raise UsageError("give one goal only: a target PSNR, a target size or a Lagrangian")
-    if target_psnr is not None:
-        return TargetPsnr(target_psnr)
-    if target_size is not None:
-        return parse_size(target_size)
+@dataclass(frozen=True)
+class Request:
+    """What was asked for, before the picture is known."""
+
+    goal: Goal | SizeRequest | QualityRequest
+    ceiling: SizeRequest | None = None
+    """Bytes not to exceed, whatever the quality."""
+
+
+def request_from_options(
+    target: str | None,
+    quality: int | None,
+    distance: float | None,
+    target_size: str | int | None,
+    lagrangian: float | None,
+) -> Request:
+    """Take the one goal that was given, or the default; a size may go with a quality."""
+    given = [option for option in (target, quality, distance, lagrangian) if option is not None]
+    if len(given) > 1 or (lagrangian is not None and target_size is not None):
+        raise UsageError(
+            "give one goal only: a target, a quality, a distance, a size or a Lagrangian "
+            "(a size may go with a target, a quality or a distance: it is then not exceeded)"
+        )
+    size = None if target_size is None else parse_size(target_size)
+    if target is not None:
+        return Request(parse_target(target), size)
+    if quality is not None:
+        return Request(QualityRequest(quality), size)
+    if distance is not None:
+        return Request(Target(metric("butteraugli"), distance), size)
     if lagrangian is not None:
-        return Lagrangian(lagrangian)
-    return DEFAULT_GOAL
+        return Request(Lagrangian(lagrangian))
+    return Request(DEFAULT_GOAL if size is None else size)

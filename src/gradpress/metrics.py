@@ -5,6 +5,7 @@ What a metric needs is imported when it is prepared, so that names and descripti
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -38,6 +39,24 @@ class Metric:
     """Places behind the decimal point that mean something."""
     prepare: Callable[[Picture, Workers], Scorer]
     """From a reference to its scorer, once for many pictures."""
+    goals: tuple[float, float]
+    """The least and the most that can be asked for."""
+    estimate: Callable[[Picture, Workers], Scorer] | None = None
+    """A quicker scorer, nearly as good."""
+
+    def reaches(self, value: float, goal: float) -> bool:
+        """Whether a value is at least as good as the goal."""
+        return value >= goal if self.higher_is_better else value <= goal
+
+    def axis(self, value: float) -> float:
+        """The value where more is better and a given factor in bytes is about as far everywhere.
+
+        Similarities and distances go by 10 log10 of what is amiss, in dB.
+        """
+        if self.unit or self.name == "ssimulacra2":
+            return value
+        amiss = 1 - value if self.higher_is_better else value
+        return -10 * math.log10(max(amiss, 1e-10))
 
 
 def metric(name: str) -> Metric:
@@ -67,6 +86,44 @@ def _psnr_y(reference: Picture, workers: Workers) -> Scorer:
     return lambda picture: score(_luma(picture))
 
 
+def _ssim(reference: Picture, workers: Workers) -> Scorer:
+    from gradpress.distortion.ssim import ssim_scorer  # noqa: PLC0415
+
+    return ssim_scorer(reference, workers)
+
+
+def _ms_ssim(reference: Picture, workers: Workers) -> Scorer:
+    from gradpress.distortion.ssim import ms_ssim_scorer  # noqa: PLC0415
+
+    return ms_ssim_scorer(reference, workers)
+
+
+def _ssimulacra2(reference: Picture, workers: Workers) -> Scorer:
+    from gradpress.distortion.ssimulacra2 import ssimulacra2_scorer  # noqa: PLC0415
+
+    return ssimulacra2_scorer(reference, workers)
+
+
+def _quick_ssimulacra2(reference: Picture, workers: Workers) -> Scorer:
+    from gradpress.distortion.ssimulacra2 import Ssimulacra2Error  # noqa: PLC0415
+
+    return Ssimulacra2Error.of(reference, workers).quick_score
+
+
+def _butteraugli(reference: Picture, workers: Workers) -> Scorer:
+    from gradpress.distortion.butteraugli import butteraugli_scorer  # noqa: PLC0415
+
+    score = butteraugli_scorer(reference, workers)
+    return lambda picture: score(picture).norm3
+
+
+def _butteraugli_max(reference: Picture, workers: Workers) -> Scorer:
+    from gradpress.distortion.butteraugli import butteraugli_scorer  # noqa: PLC0415
+
+    score = butteraugli_scorer(reference, workers)
+    return lambda picture: score(picture).maximum
+
+
 def _luma(picture: Picture) -> Picture:
     from gradpress.color import component_from_rgb  # noqa: PLC0415
 
@@ -75,12 +132,59 @@ def _luma(picture: Picture) -> Picture:
 
 METRICS: tuple[Metric, ...] = (
     Metric(
+        name="ssimulacra2",
+        description="SSIMULACRA2 2.1: 90 cannot be told from the original, 70 is high quality",
+        unit="",
+        higher_is_better=True,
+        digits=2,
+        prepare=_ssimulacra2,
+        goals=(-100.0, 100.0),
+        estimate=_quick_ssimulacra2,
+    ),
+    Metric(
+        name="butteraugli",
+        description="Butteraugli's distance, the 3-norm (libjxl, 80 nits): 1 is hard to see",
+        unit="",
+        higher_is_better=False,
+        digits=4,
+        prepare=_butteraugli,
+        goals=(0.01, 100.0),
+    ),
+    Metric(
+        name="butteraugli-max",
+        description="the same, at its worst place",
+        unit="",
+        higher_is_better=False,
+        digits=4,
+        prepare=_butteraugli_max,
+        goals=(0.01, 200.0),
+    ),
+    Metric(
+        name="ms-ssim",
+        description="MS-SSIM of luma (Wang, Simoncelli and Bovik 2003)",
+        unit="",
+        higher_is_better=True,
+        digits=5,
+        prepare=_ms_ssim,
+        goals=(0.0, 1.0),
+    ),
+    Metric(
+        name="ssim",
+        description="SSIM of luma (Wang et al. 2004)",
+        unit="",
+        higher_is_better=True,
+        digits=5,
+        prepare=_ssim,
+        goals=(0.0, 1.0),
+    ),
+    Metric(
         name="psnr",
         description="peak signal-to-noise ratio over R, G and B, at most 100",
         unit="dB",
         higher_is_better=True,
         digits=3,
         prepare=_psnr,
+        goals=(1.0, MOST_DECIBELS),
     ),
     Metric(
         name="psnr-y",
@@ -89,6 +193,7 @@ METRICS: tuple[Metric, ...] = (
         higher_is_better=True,
         digits=3,
         prepare=_psnr_y,
+        goals=(1.0, MOST_DECIBELS),
     ),
 )
 """In the order in which they are told."""

@@ -5,36 +5,40 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import TypedDict, TypeVar, Unpack
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
 from gradpress.descent import Recorder, Step, Stop
-from gradpress.distortion import (
-    AbsoluteError,
-    Distortion,
-    Picture,
-    SquaredError,
-    measured_squared_error,
-    psnr,
-)
+from gradpress.distortion import AbsoluteError, Distortion, Picture, SquaredError
+from gradpress.distortion.recipes import RECIPES, Recipe
 from gradpress.effort import SUBSAMPLINGS, Effort, effort_of
 from gradpress.errors import GradpressError, UsageError
-from gradpress.goal import Goal, SizeRequest, TargetPsnr, TargetSize, goal_from_options
+from gradpress.goal import (
+    Goal,
+    QualityRequest,
+    SizeRequest,
+    Target,
+    TargetSize,
+    request_from_options,
+)
 from gradpress.image import DEFAULT_MAX_PIXELS, Image, Source, read_image
 from gradpress.jpeg import model
 from gradpress.jpeg.objective import Encoding, JpegObjective
 from gradpress.jpeg.params import FACTORS, Layout, Symbols
 from gradpress.jpeg.start import prepare
 from gradpress.jpeg.writer import Metadata, Written, write
+from gradpress.metrics import Metric, metric
+from gradpress.perceive import Studio, descend_perceptually
 from gradpress.plan import first_encoding, plan
 from gradpress.result import Result, Status
-from gradpress.search import Measured, Pursuit, descend
-from gradpress.workers import Workers
+from gradpress.search import Measured, Pursuit, descend, planes_of
+from gradpress.workers import SERIAL, Workers
 
 T = TypeVar("T")
 
@@ -56,14 +60,21 @@ TOLERANCE = 1
 class Options(TypedDict, total=False):
     """What :func:`compress` and :func:`steps` take, named as on the command line."""
 
-    target_psnr: float | None
-    """dB at least, measured on the file."""
+    target: str | None
+    """At least so good, measured on the file: ``"ssimulacra2=80"`` (the default goal),
+    ``"butteraugli=1"``, ``"ms-ssim=0.98"``, ``"ssim=0.95"``, ``"psnr=38"``."""
+    quality: int | None
+    """1…100: as good, by SSIMULACRA2, as ordinary JPEG of this quality on this very picture."""
+    distance: float | None
+    """Butteraugli's 3-norm at most."""
     target_size: str | int | None
-    """Bytes at most: ``120000``, ``"120KB"``, ``"0.5bpp"``, ``"30%"`` of the input file."""
+    """Bytes at most: ``120000``, ``"120KB"``, ``"0.5bpp"``, ``"30%"`` of the input file; beside a
+    quality it is not exceeded, even if the quality is then missed."""
     lagrangian: float | None
     """λ, in units of the loss per bit."""
     loss: str
-    """``mse`` (default) or ``mae``."""
+    """``perceptual`` (default), ``ssimulacra2``, ``ms-ssim``, ``ssim``, ``butteraugli``, ``mse`` or
+    ``mae``."""
     chroma_subsampling: str
     """``auto`` (default), ``444``, ``422`` or ``420``."""
     progressive: str
@@ -89,6 +100,9 @@ class Snapshot:
     step: Step[Encoding] | None
     """None when the input was passed through and nothing was descended on."""
     measured: Measured | None
+    """None while the descent is under way and nothing is decoded."""
+    metric: Metric
+    """What ``measured`` goes by."""
     finish: Callable[[], Result]
 
     @property
@@ -112,22 +126,45 @@ def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
     job = _Job.of(source, options)
     if isinstance(job.goal, TargetSize) and _fits(job.image, job.goal):
         passed = job.passed_through("the input already fits into the size asked for")
-        yield Snapshot(None, None, lambda: passed)
+        yield Snapshot(None, None, job.metric, lambda: passed)
         return
-    planes = job.planes
+    for snapshot in _pursue(job):
+        yield snapshot
+    if job.ceiling is not None and len(snapshot.best.data) > job.ceiling.bytes:
+        yield from _pursue(replace(job, goal=job.ceiling, missed=job.goal))
+
+
+def _pursue(job: _Job) -> Iterator[Snapshot]:
+    """Descend towards the goal, and record."""
+    recorder: Recorder[Encoding] = Recorder()
     with Workers(job.threads) as workers:
-        distortion = job.loss(planes, workers)
-        starts = (prepare(planes, layout, workers) for layout in job.layouts)
-        overhead = HEADER_BYTES + _metadata_bytes(job.metadata)
-        pursuit = Pursuit(job.goal, planes, distortion, job.file_bytes, workers)
-        chosen = plan(starts, job.goal, distortion, planes.size, overhead, job.effort.sampled)
-        first = first_encoding(chosen, job.goal, distortion, planes.size, workers)
-        objective = JpegObjective(chosen.start.layout, distortion, workers)
-        del chosen, starts  # unquantised planes of every layout that was tried
-        recorder: Recorder[Encoding] = Recorder()
-        for step, measured in descend(first, objective, pursuit, job.effort.sweeps):
+        descent = _by_pixel if isinstance(job.loss, str) else _by_eye
+        for step, measured in descent(job, workers):
             recorder.add(step)
-            yield Snapshot(step, measured, lambda: job.finish(recorder))
+            yield Snapshot(step, measured, job.metric, lambda: job.finish(recorder))
+
+
+def _by_eye(job: _Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measured | None]]:
+    """Descend on a loss that sees like a person."""
+    assert isinstance(job.loss, Recipe)
+    studio = Studio(job.planes, job.loss, job.loss.blend(job.planes, workers), workers)
+    pursuit = job.pursuit(None, workers)
+    return descend_perceptually(studio, job.layouts, pursuit, job.effort.evaluations)
+
+
+def _by_pixel(job: _Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measured | None]]:
+    """Descend on a loss that is a sum over samples."""
+    assert isinstance(job.loss, str)
+    planes = job.planes
+    distortion = LOSSES[job.loss](planes, workers)
+    starts = (prepare(planes, layout, workers) for layout in job.layouts)
+    overhead = HEADER_BYTES + _metadata_bytes(job.metadata)
+    pursuit = job.pursuit(distortion.measured, workers)
+    chosen = plan(starts, job.goal, distortion, planes.size, overhead, job.effort.sampled)
+    first = first_encoding(chosen, job.goal, distortion, planes.size, workers)
+    objective = JpegObjective(chosen.start.layout, distortion, workers)
+    del chosen, starts  # unquantised planes of every layout that was tried
+    return descend(first, objective, pursuit, job.effort.sweeps)
 
 
 @dataclass(frozen=True)
@@ -152,12 +189,17 @@ class _Job:
     goal: Goal
     planes: Picture
     """What is encoded: one plane where all three are equal."""
-    loss: Callable[[Picture, Workers], Distortion]
+    loss: str | Recipe
+    """The name of a sum over samples, or a loss that sees like a person."""
     layouts: tuple[Layout, ...]
     progressive: bool | None
     effort: Effort
     threads: int
     clock: _Clock
+    ceiling: TargetSize | None = None
+    """Bytes not to exceed beside a quality."""
+    missed: Goal | None = None
+    """A quality that was given up for the ceiling."""
 
     @classmethod
     def of(cls, source: Source, options: Options) -> _Job:
@@ -167,13 +209,18 @@ class _Job:
             raise TypeError(f"unknown option {min(unknown)!r}; known are {', '.join(_DEFAULTS)}")
         chosen: Options = {**_DEFAULTS, **options}
         effort = effort_of(chosen["effort"])
-        loss = _one_of("loss", chosen["loss"], LOSSES)
+        losses: dict[str, str | Recipe] = {**RECIPES, **{name: name for name in LOSSES}}
+        loss = _one_of("loss", chosen["loss"], losses)
         progressive = _one_of("progressive", chosen["progressive"], PROGRESSIVE)
         layouts = _one_of("chroma_subsampling", chosen["chroma_subsampling"], LAYOUTS)
         if not 1 <= chosen["threads"] <= MAX_THREADS:
             raise UsageError(f"threads {chosen['threads']} is out of range 1…{MAX_THREADS}")
-        request = goal_from_options(
-            chosen["target_psnr"], chosen["target_size"], chosen["lagrangian"]
+        request = request_from_options(
+            chosen["target"],
+            chosen["quality"],
+            chosen["distance"],
+            chosen["target_size"],
+            chosen["lagrangian"],
         )
         image = read_image(
             source,
@@ -181,15 +228,14 @@ class _Job:
             max_pixels=chosen["max_pixels"],
             name=chosen["name"],
         )
-        goal = (
-            request.resolve(pixels=image.width * image.height, file_bytes=image.file_bytes)
-            if isinstance(request, SizeRequest)
-            else request
-        )
         planes = image.planes[:1] if _is_grey(image.planes) else image.planes
+        pixels = image.width * image.height
+        ceiling = None
+        if request.ceiling is not None:
+            ceiling = request.ceiling.resolve(pixels=pixels, file_bytes=image.file_bytes)
         return cls(
             image=image,
-            goal=goal,
+            goal=_resolved(request.goal, planes, pixels, image.file_bytes),
             planes=planes,
             loss=loss,
             layouts=tuple(
@@ -200,11 +246,35 @@ class _Job:
             effort=effort,
             threads=chosen["threads"],
             clock=clock,
+            ceiling=ceiling,
         )
 
     @property
     def metadata(self) -> Metadata:
         return Metadata(self.image.icc, self.image.exif, self.image.density)
+
+    @property
+    def metric(self) -> Metric:
+        """The goal's, or the one that suits the loss."""
+        if isinstance(self.goal, Target):
+            return self.goal.metric
+        return metric("psnr" if isinstance(self.loss, str) else "ssimulacra2")
+
+    def pursuit(
+        self, distortion: Callable[[NDArray[np.uint8]], float] | None, workers: Workers
+    ) -> Pursuit:
+        """The goal, and how encodings are measured."""
+        quality = self.metric.prepare(self.planes, workers)
+        estimate = self.metric.estimate and self.metric.estimate(self.planes, workers)
+        return Pursuit(
+            self.goal,
+            self.metric,
+            quality,
+            estimate or quality,
+            distortion,
+            self.file_bytes,
+            workers,
+        )
 
     def write(self, symbols: Symbols) -> Written:
         return write(symbols, self.metadata, progressive=self.progressive)
@@ -221,11 +291,11 @@ class _Job:
         symbols = solution.params.symbols
         written = self.write(symbols)
         shown = _checked(written.data, symbols)
-        quality = psnr(measured_squared_error(shown, self.planes), self.planes.size)
+        scores = self._scores(planes_of(shown))
         original = self.image.jpeg
         if original is not None and len(written.data) >= len(original):
             return self.passed_through("the input is already smaller than what the goal needs")
-        status, reason = self._verdict(quality, len(written.data))
+        status, reason = self._verdict(scores, len(written.data))
         names = {factors: name for name, factors in FACTORS.items()}
         seconds, cpu_seconds = self.clock.elapsed()
         return Result(
@@ -236,7 +306,7 @@ class _Job:
             width=self.image.width,
             height=self.image.height,
             bytes_before=self.image.file_bytes,
-            metrics={"psnr": quality},
+            metrics=scores,
             subsampling=names[symbols.layout.factors],
             progressive=written.progressive,
             notices=self.image.notices,
@@ -245,18 +315,25 @@ class _Job:
             cpu_seconds=cpu_seconds,
         )
 
-    def _verdict(self, quality: float, size: int) -> tuple[Status, str]:
+    def _scores(self, shown: Picture) -> dict[str, float]:
+        """What is told of the file: by the goal's metric and by two that everybody knows."""
+        told = dict.fromkeys((self.metric, metric("ssimulacra2"), metric("psnr")))
+        return {each.name: each.prepare(self.planes, SERIAL)(shown) for each in told}
+
+    def _verdict(self, scores: Mapping[str, float], size: int) -> tuple[Status, str]:
         match self.goal:
-            case TargetPsnr(decibels) if quality < decibels:
+            case Target(metric, value) if not metric.reaches(scores[metric.name], value):
                 return Status.UNREACHABLE, (
-                    f"{quality:.2f} dB is the most that a JPEG of this picture reaches; "
-                    f"{decibels:g} dB were asked for"
+                    f"{metric.name}={scores[metric.name]:.{metric.digits}f} is the best that a "
+                    f"JPEG of this picture reaches; {value:g} was asked for"
                 )
             case TargetSize(limit) if size > limit:
                 return Status.UNREACHABLE, (
                     f"{size} bytes are the least that a JPEG of this picture takes; "
                     f"{limit} were asked for"
                 )
+        if self.missed is not None:
+            return Status.UNREACHABLE, f"{self.missed} takes more bytes; this is the best that fits"
         return Status.COMPRESSED, "the goal was reached"
 
     def passed_through(self, reason: str) -> Result:
@@ -274,7 +351,7 @@ class _Job:
             width=self.image.width,
             height=self.image.height,
             bytes_before=len(original),
-            metrics={"psnr": psnr(0.0, 1)},
+            metrics=self._scores(self.planes),
             subsampling="unchanged",
             progressive=progressive,
             notices=(),
@@ -285,10 +362,12 @@ class _Job:
 
 
 _DEFAULTS: Options = {
-    "target_psnr": None,
+    "target": None,
+    "quality": None,
+    "distance": None,
     "target_size": None,
     "lagrangian": None,
-    "loss": "mse",
+    "loss": "perceptual",
     "chroma_subsampling": "auto",
     "progressive": "auto",
     "effort": 5,
@@ -310,6 +389,32 @@ def _is_grey(planes: Picture) -> bool:
     return len(planes) == 1 or bool(
         np.array_equal(planes[0], planes[1]) and np.array_equal(planes[0], planes[2])
     )
+
+
+def _resolved(
+    goal: Goal | SizeRequest | QualityRequest, planes: Picture, pixels: int, file_bytes: int | None
+) -> Goal:
+    """The goal for this very picture."""
+    match goal:
+        case SizeRequest():
+            return goal.resolve(pixels=pixels, file_bytes=file_bytes)
+        case QualityRequest(quality):
+            data = ordinary_jpeg(planes, quality)
+            with JpegImageFile(BytesIO(data)) as picture:
+                shown = planes_of(np.asarray(picture))
+            scorer = metric("ssimulacra2").prepare(planes, SERIAL)
+            return goal.resolve(scorer(shown), len(data))
+        case _:
+            return goal
+
+
+def ordinary_jpeg(planes: Picture, quality: int) -> bytes:
+    """What libjpeg-turbo makes of ``(C, H, W)`` planes: 4:2:0, baseline, optimised Huffman."""
+    pixels = np.rint(planes).astype(np.uint8).transpose(1, 2, 0)
+    picture = PIL.Image.fromarray(pixels if len(planes) > 1 else pixels[..., 0])
+    buffer = BytesIO()
+    picture.save(buffer, format="JPEG", quality=quality, subsampling="4:2:0", optimize=True)
+    return buffer.getvalue()
 
 
 def _fits(image: Image, goal: TargetSize) -> bool:

@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gradpress.distortion import Distortion, psnr
-from gradpress.goal import Goal, Lagrangian, TargetPsnr, TargetSize
+from gradpress.goal import Goal, Lagrangian, Target, TargetSize
 from gradpress.jpeg.objective import COARSENESS, Encoding, quantise
 from gradpress.jpeg.start import Forecast, Forecaster, Start, find_lagrangian
 from gradpress.workers import Workers
 
 LAGRANGIANS = (1e-3, COARSENESS * 255**2 * 64)
 """λ of squared error below which no bit is saved any more, and above which every bit is."""
+ORDINARY = 37.0
+"""dB to begin with where the goal is by another metric."""
 LATER = 0.008
 """Fraction of J by which the descent improves 4:2:0 more than layouts with finer chroma."""
 HOPELESS = 0.02
@@ -50,8 +52,8 @@ def plan(
         return find_lagrangian(forecaster, excess, guess, LAGRANGIANS, tolerance=0.02)
 
     guess = COARSENESS * 12.0**2
-    if isinstance(goal, TargetPsnr):
-        guess *= 255**2 * 10 ** (-goal.decibels / 10) / 12
+    if isinstance(goal, Target) and goal.metric.name == "psnr":
+        guess *= 255**2 * 10 ** (-goal.value / 10) / 12
     remaining = iter(starts)
     best = next(remaining)
     forecaster = Forecaster(best, share)
@@ -73,8 +75,9 @@ def _forecast_excess(
     forecast: Forecast, goal: Goal, distortion: Distortion, samples: int, overhead_bytes: float
 ) -> float:
     match goal:
-        case TargetPsnr(decibels):
-            return psnr(forecast.distortion, samples) - decibels
+        case Target(metric, value):
+            wanted = value if metric.name == "psnr" else ORDINARY
+            return psnr(forecast.distortion, samples) - wanted
         case TargetSize(limit):
             return math.log((forecast.bits / 8 + overhead_bytes) / limit)
         case Lagrangian(value):

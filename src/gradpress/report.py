@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gradpress.goal import Goal, Lagrangian, TargetPsnr, TargetSize
+from gradpress.goal import Goal, Lagrangian, Target, TargetSize
+from gradpress.metrics import metric
 
 if TYPE_CHECKING:
     from gradpress.result import Result
@@ -61,7 +62,7 @@ class Record:
     """Pixels, upright."""
     height: int | None = None
     metrics: Mapping[str, float] | None = None
-    """Measured on the written file; ``psnr`` in dB."""
+    """By name, measured on the written file; the goal's comes first."""
     goal: Goal | None = None
     subsampling: str | None = None
     progressive: bool | None = None
@@ -127,8 +128,8 @@ def fields(record: Record) -> dict[str, Any]:
 def goal_fields(goal: Goal | None) -> dict[str, float] | None:
     """Name a goal as the options do."""
     match goal:
-        case TargetPsnr(decibels):
-            return {"target_psnr": decibels}
+        case Target(by, value):
+            return {by.name: value}
         case TargetSize(limit):
             return {"target_size": limit}
         case Lagrangian(value):
@@ -170,11 +171,9 @@ def details(record: Record) -> list[str]:
     return [*lines, f"  descent: {record.stop}"] if record.stop else lines
 
 
-def progress(name: str, numbers: Mapping[str, float]) -> str:
-    """Describe work under way: ``numbers`` may hold ``step``, ``psnr`` (dB) and ``bytes``."""
-    forms = {"step": "step {:.0f}", "psnr": "{:.2f} dB", "bytes": "{:.0f} bytes"}
-    known = [form.format(numbers[key]) for key, form in forms.items() if key in numbers]
-    return "  ".join([printable(name), *known])
+def progress(name: str, parts: Sequence[str]) -> str:
+    """Describe work under way."""
+    return "  ".join([printable(name), *parts])
 
 
 def exit_code(records: Sequence[Record]) -> int:
@@ -183,6 +182,12 @@ def exit_code(records: Sequence[Record]) -> int:
     if FAILED in states:
         return 1
     return 3 if UNREACHABLE in states else 0
+
+
+def _score(name: str, value: float) -> str:
+    if name == "psnr":
+        return f"{value:.2f} dB"
+    return f"{name} {value:.{metric(name).digits}f}"
 
 
 def chroma(subsampling: str | None) -> str:
@@ -207,8 +212,9 @@ def _numbers(record: Record) -> list[str]:
         return parts
     if record.bytes_before and record.bytes_after is not None:
         parts.append(saving(record.bytes_before, record.bytes_after))
-    if record.metrics and "psnr" in record.metrics:
-        parts.append(f"{record.metrics['psnr']:.2f} dB")
+    parts += [_score(metric, value) for metric, value in (record.metrics or {}).items()][:1]
+    if isinstance(record.goal, Target) and record.goal.reason:
+        parts.append(record.goal.reason)
     parts.append(f"{record.steps} step{'' if record.steps == 1 else 's'}")
     return [*parts, f"{record.seconds or 0:.2f} s"]
 

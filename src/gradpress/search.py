@@ -14,20 +14,18 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradpress.descent import Evaluation, Step, Terms, iterate
-from gradpress.distortion import Distortion, measured_squared_error, psnr
-from gradpress.goal import Goal, Lagrangian, TargetPsnr, TargetSize
+from gradpress.distortion import Picture
+from gradpress.goal import Goal, Lagrangian, Target, TargetSize
 from gradpress.jpeg import model
-from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding, JpegObjective, Slope, dequantised, quantise
 from gradpress.jpeg.params import Steps, Symbols
-from gradpress.jpeg.rate import SymbolBits
+from gradpress.metrics import Metric
 from gradpress.plan import LAGRANGIANS
 from gradpress.workers import Workers
 
-PSNR_MARGIN = 0.012
-"""dB aimed above a target, for no measurement may fall below it."""
 SIZE_MARGIN = 0.004
 """Fraction of the bytes aimed below a target."""
 MAX_LANDING = 10
@@ -38,12 +36,12 @@ MAX_LANDING = 10
 class Measured:
     """An encoding as a viewer sees it."""
 
-    psnr: float
-    """dB over all components."""
+    quality: float
+    """By the pursuit's metric."""
     bytes: float
     """Of the whole file; estimated where the goal is not a size."""
     distortion: float
-    """D of the 8-bit picture."""
+    """D of the 8-bit picture, where the pursuit measures it."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +49,31 @@ class Pursuit:
     """A goal, and how encodings of one picture are measured against it."""
 
     goal: Goal
-    planes: model.Picture
-    distortion: Distortion
+    metric: Metric
+    """The goal's, or where that is a size, what tells which of two files is the better one."""
+    quality: Callable[[Picture], float]
+    """The metric's scorer."""
+    estimate: Callable[[Picture], float]
+    """The same, if need be a little less exactly."""
+    distortion: Callable[[NDArray[np.uint8]], float] | None
+    """D of 8-bit pixels, where the descent wants it measured."""
     file_bytes: Callable[[Encoding], float]
     workers: Workers
 
     def measure(self, encoding: Encoding) -> Measured:
         """Decode exactly as libjpeg-turbo does, and compare."""
         decoded = model.decode(encoding.symbols, self.workers)
-        error = measured_squared_error(decoded, self.planes, self.workers)
-        quality = psnr(error, self.planes.size)
-        return Measured(quality, self.file_bytes(encoding), self.distortion.measured(decoded))
+        distortion = 0.0 if self.distortion is None else self.distortion(decoded)
+        quality = self.quality(planes_of(decoded))
+        return Measured(quality, self.file_bytes(encoding), distortion)
+
+    def estimated_excess(self, encoding: Encoding) -> float:
+        """The excess while the descent is under way."""
+        if isinstance(self.goal, TargetSize):
+            size = self.file_bytes(encoding)
+            return self.excess(Measured(0.0, size, 0.0))
+        decoded = model.decode(encoding.symbols, self.workers)
+        return self.excess(Measured(self.estimate(planes_of(decoded)), 0.0, 0.0))
 
     def step(
         self, index: int, encoding: Encoding, measured: Measured, seconds: float
@@ -71,21 +83,29 @@ class Pursuit:
         value = measured.distortion + encoding.lagrangian * encoding.bits
         return Step(index, encoding, value, terms, self.score(encoding, measured), None, seconds)
 
+    @property
+    def margin(self) -> float:
+        """What is aimed at beyond the goal, on the metric's axis or in log bytes."""
+        if isinstance(self.goal, TargetSize):
+            return SIZE_MARGIN
+        return 0.04 if self.metric.name == "ssimulacra2" else 0.012
+
     def excess(self, measured: Measured) -> float:
-        """How far beyond the goal, in dB or log bytes: falls as λ rises; 0 is what is aimed at."""
+        """How far beyond the aim, on the metric's axis or in log bytes: falls as λ rises."""
         match self.goal:
-            case TargetPsnr(decibels):
-                return measured.psnr - decibels - PSNR_MARGIN
+            case Target(metric, value):
+                beyond = metric.axis(measured.quality) - metric.axis(value)
+                return beyond - self.margin
             case TargetSize(limit):
-                return math.log(measured.bytes / (limit * (1 - SIZE_MARGIN)))
+                return math.log(measured.bytes / (limit * (1 - self.margin)))
             case Lagrangian():
                 return 0.0
 
     def met(self, measured: Measured) -> bool:
         """Whether the goal is kept."""
         match self.goal:
-            case TargetPsnr(decibels):
-                return measured.psnr >= decibels
+            case Target(metric, value):
+                return metric.reaches(measured.quality, value)
             case TargetSize(limit):
                 return measured.bytes <= limit
             case Lagrangian():
@@ -93,8 +113,7 @@ class Pursuit:
 
     def close(self, measured: Measured) -> bool:
         """Whether the goal is kept with so little to spare that looking further does not pay."""
-        spare = PSNR_MARGIN if isinstance(self.goal, TargetPsnr) else SIZE_MARGIN
-        return self.met(measured) and abs(self.excess(measured)) <= spare
+        return self.met(measured) and abs(self.excess(measured)) <= self.margin
 
     def score(self, encoding: Encoding, measured: Measured) -> float:
         """Less is better; whatever keeps the goal is better than whatever does not."""
@@ -102,7 +121,15 @@ class Pursuit:
             return measured.distortion + encoding.lagrangian * encoding.bits
         if not self.met(measured):
             return 1e15 * (1 + abs(self.excess(measured)))
-        return measured.bytes if isinstance(self.goal, TargetPsnr) else -measured.psnr
+        if isinstance(self.goal, Target):
+            return measured.bytes
+        return -self.metric.axis(measured.quality)
+
+
+def planes_of(shown: NDArray[np.uint8]) -> Picture:
+    """``(C, H, W)`` float32 planes of ``(H, W[, C])`` pixels."""
+    pixels = shown.reshape(*shown.shape[:2], -1)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -132,11 +159,18 @@ class Response:
 KEPT = 0.35
 """Change of log λ up to which the steps stay: J at equal quality is flat there."""
 
-RESPONSES: dict[type[Goal], Response] = {
-    TargetPsnr: Response(-0.75, -2.2),
-    TargetSize: Response(-0.15, -0.5),
-    Lagrangian: Response(-1.0, -1.0),
-}
+
+def response_of(goal: Goal) -> Response:
+    """On ordinary photographs."""
+    match goal:
+        case TargetSize():
+            return Response(-0.2, -0.5)
+        case Target(metric, value) if metric.name == "ssimulacra2":
+            return Response(-6 - 0.4 * max(90 - value, 0), -7 - 0.22 * max(90 - value, 0))
+        case Target(metric) if metric.unit:
+            return Response(-0.75, -2.2)
+        case _:
+            return Response(-1.0, -2.0)
 
 
 @dataclass(frozen=True)
@@ -163,57 +197,63 @@ class DualAscent:
     ) -> tuple[Encoding, float]:
         """A proximal step at the next λ."""
         x = self.response.inverse(self.response.at(state) - self.excess(encoding))
-        aim = Aim.at(objective, encoding, evaluation.gradient)
-        x = aim.within(x, self.first)
-        return aim.encoding(objective, self.first, x), x
+        aim = aim_at(objective, self.first, encoding, evaluation.gradient)
+        x = aim.within(x)
+        return aim.encoding(x), x
 
 
 @dataclass(frozen=True)
 class Aim:
-    """Where a gradient step leads: what is quantised, at one λ or another."""
+    """What is quantised, at one λ or another: x is the log of λ over the aim's own."""
 
-    origin: Symbols
-    targets: Coefficients
-    curvature: float
-    prices: tuple[SymbolBits, ...]
-    steps: tuple[Steps, ...] | None = None
-    """Steps to keep, whatever λ; None lets them follow it."""
+    quantise: Callable[[tuple[Steps, ...], float], Encoding]
+    steps: tuple[Steps, ...]
+    """That suit the aim's own λ."""
+    lagrangian: float
+    bounds: tuple[float, float]
+    """λ below which no bit is saved any more, and above which every bit is."""
+    follow: bool = True
+    """Whether steps follow λ."""
 
-    @classmethod
-    def at(cls, objective: JpegObjective, encoding: Encoding, slope: Slope) -> Aim:
-        """The aim of a gradient step from an encoding."""
-        origin = dequantised(encoding.symbols, objective.workers)
-        targets = objective.targets(origin, slope)
-        return cls(encoding.symbols, targets, slope.curvature, encoding.prices)
-
-    def encoding(self, objective: JpegObjective, first: Encoding, x: float) -> Encoding:
+    def encoding(self, x: float) -> Encoding:
         """The targets quantised at x."""
-        return quantise(
-            objective.layout,
-            self.targets,
-            scaled_steps(first.symbols.steps, x) if self.steps is None else self.steps,
-            self.prices,
-            first.lagrangian * math.exp(x),
-            self.curvature,
-            origin=dequantised(self.origin, objective.workers),
-            workers=objective.workers,
-        )
+        steps = scaled_steps(self.steps, x) if self.follow else self.steps
+        return self.quantise(steps, self.lagrangian * math.exp(x))
 
-    def within(self, x: float, first: Encoding) -> float:
+    def within(self, x: float) -> float:
         """The nearest x that is worth trying."""
-        low, high = (
-            math.log(self.curvature / 2 * bound / first.lagrangian) for bound in LAGRANGIANS
-        )
+        low, high = (math.log(bound / self.lagrangian) for bound in self.bounds)
         return min(max(x, low), high)
 
 
-def scaled_steps(steps: tuple[Steps, ...], x: float) -> tuple[Steps, ...]:
-    """Steps at x: as they are up to ``KEPT``, beyond that with √λ.
+def aim_at(objective: JpegObjective, first: Encoding, encoding: Encoding, slope: Slope) -> Aim:
+    """The aim of a whole gradient step from an encoding, with x counted from the first one."""
+    origin = dequantised(encoding.symbols, objective.workers)
+    targets = objective.targets(origin, slope)
+
+    def quantised(steps: tuple[Steps, ...], lagrangian: float) -> Encoding:
+        return quantise(
+            objective.layout,
+            targets,
+            steps,
+            encoding.prices,
+            lagrangian,
+            slope.curvature,
+            origin=origin,
+            workers=objective.workers,
+        )
+
+    low, high = (slope.curvature / 2 * bound for bound in LAGRANGIANS)
+    return Aim(quantised, first.symbols.steps, first.lagrangian, (low, high))
+
+
+def scaled_steps(steps: tuple[Steps, ...], x: float, kept: float = KEPT) -> tuple[Steps, ...]:
+    """Steps at x: as they are up to ``kept``, beyond that with √λ.
 
     Rounding goes up or down by a fixed pattern over frequencies, so that in the mean even a
     change by less than one is made.
     """
-    factor = math.exp((x - min(max(x, -KEPT), KEPT)) / 2)
+    factor = math.exp((x - min(max(x, -kept), kept)) / 2)
     return tuple(np.clip(np.floor(s * factor + _DITHER), 1, 255).astype(np.uint8) for s in steps)
 
 
@@ -251,49 +291,49 @@ def descend(
 ) -> Iterator[tuple[Step[Encoding], Measured]]:
     """Measured steps: the start, ``sweeps`` proximal steps, and a landing on the goal."""
     measure = lru_cache(maxsize=1)(pursuit.measure)
-    response = RESPONSES[type(pursuit.goal)]
+    response = response_of(pursuit.goal)
     method = DualAscent(first, lambda e: pursuit.excess(measure(e)), response)
     for step in iterate(objective, first, method, measure=lambda e: pursuit.score(e, measure(e))):
         measured = measure(step.params)
         yield step, measured
         if step.index >= sweeps:
             break
-    if not isinstance(pursuit.goal, Lagrangian) and not pursuit.close(measured):
-        yield from land(step, first, objective, pursuit, measured)
+    if isinstance(pursuit.goal, Lagrangian) or pursuit.close(measured):
+        return
+    last = step.params
+    _, slope = objective.slope(dequantised(last.symbols, objective.workers))
+    aim = aim_at(objective, first, last, slope)
+    del slope
+    x = math.log(last.lagrangian / first.lagrangian)
+    yield from land(step, aim, x, pursuit, measured)
 
 
 def land(
-    last: Step[Encoding],
-    first: Encoding,
-    objective: JpegObjective,
-    pursuit: Pursuit,
-    measured: Measured,
+    last: Step[Encoding], aim: Aim, x: float, pursuit: Pursuit, measured: Measured
 ) -> Iterator[tuple[Step[Encoding], Measured]]:
     """Quantise one aim at several λ until the goal is met closely, or cannot be.
 
-    Where a step that changes by one jumps over the goal, the second half of the tries keeps the
-    steps of the nearest encoding that met it.
+    ``measured`` is what ``last``, at x, was found to be. Where a step that changes by one jumps
+    over the goal, the second half of the tries keeps the steps of the nearest encoding that met
+    it.
     """
     began = time.perf_counter()
-    _, slope = objective.slope(dequantised(last.params.symbols, objective.workers))
-    aim = Aim.at(objective, last.params, slope)
-    del slope
-    response = RESPONSES[type(pursuit.goal)]
-    x, excess = math.log(last.params.lagrangian / first.lagrangian), pursuit.excess(measured)
+    response = response_of(pursuit.goal)
+    excess = pursuit.excess(measured)
     bracket, before = Bracket(), None
     nearest: tuple[float, float, Symbols] | None = None
     for count in range(MAX_LANDING):
         if count == MAX_LANDING // 2 and nearest is not None:
             x, excess, kept = nearest
-            aim, bracket, before = replace(aim, steps=kept.steps), Bracket(), None
+            aim, bracket, before = replace(aim, steps=kept.steps, follow=False), Bracket(), None
             response = Response(response.priced, response.priced)
         guess = bracket.secant()
         guess = response.inverse(response.at(x) - excess) if guess is None else guess
-        guess = aim.within(guess, first)
+        guess = aim.within(guess)
         if guess == x and before is not None:
             return
         x = guess
-        encoding = aim.encoding(objective, first, x)
+        encoding = aim.encoding(x)
         measured = pursuit.measure(encoding)
         seconds = last.seconds + time.perf_counter() - began
         yield pursuit.step(last.index + 1 + count, encoding, measured, seconds), measured

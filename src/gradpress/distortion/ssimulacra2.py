@@ -45,7 +45,8 @@ WEIGHTS = np.array([  # X, Y, B; scale 1:1 … 1:32; 1-norms of NORMS, then thei
      [0, 0, 0, 0, 0, 0],
      [0, 0, 0, 0, 0, 0],
      [0, 0, 0, 8.826982764996862, 23.19243343998926, 0],
-     [95.1080498811086, 0.9863978034400682, 0.9834382792465353, 0, 171.2667255897307, 0.9807858872435379],
+     [95.1080498811086, 0.9863978034400682, 0.9834382792465353, 0, 171.2667255897307,
+      0.9807858872435379],
      [0, 0, 0, 0, 0, 0]],
 ])
 # fmt: on
@@ -141,7 +142,8 @@ class Ssimulacra2Error:
     def score(self, decoded: Picture) -> float:
         """SSIMULACRA2 of ``(C, H, W)`` planes in [0, 255], as the published tool computes it.
 
-        Its recursive blur adds rounding errors that ``value`` is free of; they count at high scores.
+        Its recursive blur adds rounding errors that ``value`` is free of; they count at high
+        scores.
         """
         pyramid = _pyramid(decoded, self._scales, self.workers)
         total = 0.0
@@ -161,6 +163,10 @@ class Ssimulacra2Error:
             norms = _norms(reference, plane, moments, self.workers)
             total += float((component.weights * norms).sum())
         return score_of(total)
+
+    def quick_score(self, decoded: Picture) -> float:
+        """The score without those rounding errors: nearly the same, in a third of the time."""
+        return score_of(self.value(decoded) / self._pixels)
 
     @property
     def _pixels(self) -> int:

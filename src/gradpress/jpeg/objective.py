@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradpress.descent import Evaluation, Terms
 from gradpress.distortion import Distortion
@@ -131,8 +132,9 @@ def quantise(
 
     def one(i: int, target: Blocks) -> Levels:
         return trellis.quantise(
-            target, (np.float32(curvature) * gains[i]).reshape(1, 1, 64), steps[i].astype(np.float32), prices[i],
-            lagrangian, orders[i].ravel(), layout.own_blocks(i), workers,
+            target, (np.float32(curvature) * gains[i]).reshape(1, 1, 64),
+            steps[i].astype(np.float32), prices[i], lagrangian, orders[i].ravel(),
+            layout.own_blocks(i), workers,
         )  # fmt: skip
 
     chroma = [one(i, targets[i]) for i in range(1, len(targets))]
@@ -143,9 +145,20 @@ def quantise(
             for i, levels in enumerate(chroma, 1)
         )
         luma = luma - model.chroma_in_luma((cb, cr), layout, workers) / gains[0]
-    levels = (one(0, luma), *chroma)
+    return counted(layout, steps, (one(0, luma), *chroma), prices, lagrangian, workers)
+
+
+def counted(
+    layout: Layout,
+    steps: tuple[Steps, ...],
+    levels: tuple[Levels, ...],
+    prices: tuple[SymbolBits, ...],
+    lagrangian: float,
+    workers: Workers = SERIAL,
+) -> Encoding:
+    """The encoding of these levels: bits and prices by counting, in the bands of ``prices``."""
     counts = [
-        count(levels[i], orders[i], layout.own_blocks(i), prices[i].layout, workers)
+        count(levels[i], scan_order(layout, i), layout.own_blocks(i), prices[i].layout, workers)
         for i in range(len(levels))
     ]
     new_prices, bits = tuple(map(ideal_bits, counts)), sum(map(total_bits, counts))
@@ -163,19 +176,28 @@ def envelope_steps(
     Frequencies with few nonzero levels keep their step.
     """
     return tuple(
-        _least_squares_steps(target, levels, steps, minimum_count)
+        least_squares_steps(target, levels, steps, minimum_count=minimum_count)
         for target, levels, steps in zip(
             targets, encoding.symbols.levels, encoding.symbols.steps, strict=True
         )
     )
 
 
-def _least_squares_steps(target: Blocks, levels: Levels, steps: Steps, minimum_count: int) -> Steps:
-    n = levels.reshape(-1, 64).astype(np.float32)
-    energy = np.einsum("bk,bk->k", n, n)
-    overlap = np.einsum("bk,bk->k", n, target.reshape(-1, 64))
-    best = np.clip(np.rint(overlap / np.maximum(energy, 1)), 1, 255)
-    return np.where(energy >= minimum_count, best, steps).astype(np.uint8)
+def least_squares_steps(
+    target: Blocks,
+    levels: Levels,
+    steps: Steps,
+    strength: NDArray[np.float32] | None = None,
+    minimum_count: int = 8,
+) -> Steps:
+    """Whole steps of least Σ strength · (level · step - target)², one strength a block."""
+    n = levels.astype(np.float32)
+    weighted = n if strength is None else n * strength[..., np.newaxis]
+    energy = np.einsum("rck,rck->k", weighted, n)
+    overlap = np.einsum("rck,rck->k", weighted, target)
+    best = np.clip(np.rint(overlap / np.maximum(energy, 1e-9)), 1, 255)
+    enough = np.einsum("rck,rck->k", n, n) >= minimum_count
+    return np.where(enough, best, steps).astype(np.uint8)
 
 
 def quadratic(targets: Coefficients, encoding: Encoding, curvature: float) -> float:

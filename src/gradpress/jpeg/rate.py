@@ -19,6 +19,9 @@ from gradpress.workers import SERIAL, Workers
 
 Counts = NDArray[np.int64]
 
+TABLE_BITS = 400.0
+"""About what a further scan with its table costs."""
+
 UNSEEN_BITS = 16.0
 """A code is at most 16 bits long (T.81, C.2); a symbol that does not occur yet costs no more."""
 
@@ -208,3 +211,16 @@ def _ideal_lengths(counts: Counts) -> NDArray[np.float64]:
     total = max(int(counts.sum()), 1)
     unseen = min(np.log2(total + 1) + 1, UNSEEN_BITS)
     return np.where(counts > 0, -np.log2(np.maximum(counts, 1) / total), unseen)
+
+
+def cheapest_bits(
+    levels: Levels, layout: Layout, component: int, scale: float, workers: Workers = SERIAL
+) -> SymbolBits:
+    """Prices by the bands in which a component's levels take the fewest bits.
+
+    ``scale`` is how many times larger the whole file is than what the levels stand for: tables
+    are paid for once.
+    """
+    order, own = scan_order(layout, component), layout.own_blocks(component)
+    counts = [count(levels, order, own, bands, workers) for bands in (SEQUENTIAL, *PROGRESSIVE)]
+    return ideal_bits(min(counts, key=lambda c: scale * total_bits(c) + TABLE_BITS * len(c.bands)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -26,22 +27,16 @@ from gradpress.jpeg.objective import (
 )
 from gradpress.jpeg.params import Layout, Levels, Steps
 from gradpress.jpeg.rate import (
-    PROGRESSIVE,
-    SEQUENTIAL,
     SymbolBits,
-    SymbolCounts,
-    count,
-    ideal_bits,
-    scan_order,
-    total_bits,
+    cheapest_bits,
     typical_bits,
 )
 from gradpress.workers import SERIAL, Workers
 
+T = TypeVar("T")
+
 SAMPLE_PIXELS = 1 << 19
 """Pixels that λ is searched on, at most."""
-TABLE_BITS = 400.0
-"""About what a further scan with its table costs."""
 STRIPE_ROWS = 16
 """Rows of a sampled stripe: whole MCUs in every layout."""
 
@@ -161,38 +156,29 @@ class Forecaster:
         return encoding
 
     def _cheapest(self, component: int, levels: Levels) -> SymbolBits:
-        """Prices by the bands in which the component's levels take the fewest bits."""
-        layout = self._sample.layout
-        order, own = scan_order(layout, component), layout.own_blocks(component)
-        counted = [
-            count(levels, order, own, bands, self._sample.workers)
-            for bands in (SEQUENTIAL, *PROGRESSIVE)
-        ]
-        return ideal_bits(min(counted, key=self._file_bits))
-
-    def _file_bits(self, counts: SymbolCounts) -> float:
-        """What symbols counted on the sample take in the whole file, tables included."""
-        return self._scale * total_bits(counts) + TABLE_BITS * len(counts.bands)
+        sample = self._sample
+        return cheapest_bits(levels, sample.layout, component, self._scale, sample.workers)
 
 
 def find_lagrangian(
-    forecast: Callable[[float], Forecast],
-    excess: Callable[[Forecast], float],
+    forecast: Callable[[float], T],
+    excess: Callable[[T], float],
     guess: float,
     bounds: tuple[float, float],
     *,
     tolerance: float,
+    slope: float = -2.0,
     evaluations: int = 6,
-) -> Forecast:
-    """The forecast at the λ where ``excess`` (falling in log λ) is nearly 0.
+) -> T:
+    """What ``forecast`` gives at the λ where ``excess`` (falling in log λ) is nearly 0.
 
-    A secant search in log λ, held within ``bounds``; the nearest of those tried comes back.
+    A secant search in log λ that begins with ``slope``, held within ``bounds``; the nearest of
+    those tried comes back.
     """
     low, high = np.log(bounds)
     x = float(np.clip(np.log(guess), low, high))
     best = here = forecast(float(np.exp(x)))
     y = least = excess(here)
-    slope = -2.0
     for _ in range(evaluations - 1):
         next_x = float(np.clip(x + np.clip(y / -slope, -2, 2), low, high))
         if abs(y) <= tolerance or next_x == x:

@@ -30,7 +30,9 @@ def quantise(
     own_blocks: tuple[int, int],
     workers: Workers = SERIAL,
 ) -> Levels:
-    """Levels of one component; steps are ``(64,)``, curvature has the target's shape or ``(1, 1, 64)``.
+    """Levels of one component; steps are ``(64,)``.
+
+    Curvature has the target's shape, or is ``(1, 1, 64)`` and holds for all blocks.
 
     Blocks outside ``own_blocks`` (rows, columns) hold no sample of the picture and get the
     cheapest levels.
@@ -41,8 +43,9 @@ def quantise(
     def run(begin: int, end: int) -> None:
         for price in bits.bands:
             _kernels.trellis_ac(
-                target[begin:end], curvature if same else curvature[begin:end], steps, price.symbols, price.empty, lagrangian,
-                price.band.first, price.band.last, levels[begin:end],
+                target[begin:end], curvature if same else curvature[begin:end], steps,
+                price.symbols, price.empty, lagrangian, price.band.first, price.band.last,
+                levels[begin:end],
             )  # fmt: skip
 
     workers.stripes(len(levels), run)

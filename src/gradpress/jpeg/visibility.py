@@ -1,0 +1,161 @@
+"""How well errors are seen, coefficient by coefficient: the quadratic model of perceptual losses.
+
+An error in a coefficient is weighted by what its block hides (visual masking: busy surroundings
+hide errors) and by its frequency. The weights are good for three things: the steps of the tables,
+the trellis that quantises, and the scale of a gradient step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradpress import _kernels
+from gradpress.color import component_from_rgb
+from gradpress.jpeg import model
+from gradpress.jpeg.params import ZIGZAG, Layout
+from gradpress.transform import Blocks, pad_to_blocks
+from gradpress.workers import SERIAL, Workers
+
+Profile = NDArray[np.floating]
+"""``(64,)`` by frequency, in zigzag order."""
+
+MASKING = 0.6
+"""Weights fall with this power of the local standard deviation."""
+NOISE = 6.0
+"""Standard deviation, in samples, that is added to the local one."""
+ORDINARY = 10.0
+"""Standard deviation plus NOISE where weights are 1."""
+CHROMA = 0.3
+"""Weight of chroma's low frequencies for each pixel of a sample, where luma's mean is 1."""
+DETAIL = (0.62, 0.5, 0.5)
+"""By component, from 0 (all frequencies alike) to 1 (as SSIMULACRA2 weights them)."""
+
+# fmt: off
+_SEEN = np.array([  # Y, Cb, Cr
+    [[11.2, 6.39, 0.75, 1.38, 0.44, 0.88, 0.47, 0.65],
+     [6.39, 5.36, 0.75, 1.28, 0.44, 0.83, 0.47, 0.60],
+     [0.75, 0.75, 0.72, 0.67, 0.44, 0.52, 0.47, 0.42],
+     [1.38, 1.28, 0.67, 0.69, 0.43, 0.53, 0.45, 0.44],
+     [0.44, 0.44, 0.44, 0.43, 0.42, 0.42, 0.41, 0.40],
+     [0.88, 0.83, 0.52, 0.53, 0.42, 0.46, 0.43, 0.42],
+     [0.47, 0.47, 0.47, 0.45, 0.41, 0.43, 0.41, 0.39],
+     [0.65, 0.60, 0.42, 0.44, 0.40, 0.42, 0.39, 0.40]],
+    [[28.7, 4.03, 0.73, 0.85, 0.18, 0.26, 0.10, 0.09],
+     [4.03, 2.95, 0.63, 0.68, 0.09, 0.23, 0.09, 0.09],
+     [0.73, 0.63, 0.43, 0.33, 0.09, 0.09, 0.07, 0.03],
+     [0.85, 0.68, 0.33, 0.21, 0.07, 0.11, 0.05, 0.04],
+     [0.18, 0.09, 0.09, 0.07, 0.06, 0.04, 0.03, 0.02],
+     [0.26, 0.23, 0.09, 0.11, 0.04, 0.04, 0.03, 0.02],
+     [0.10, 0.09, 0.07, 0.05, 0.03, 0.03, 0.02, 0.01],
+     [0.09, 0.09, 0.03, 0.04, 0.02, 0.02, 0.01, 0.01]],
+    [[7.50, 4.19, 2.08, 1.82, 0.40, 0.64, 0.37, 0.23],
+     [4.19, 3.69, 1.93, 1.56, 0.36, 0.60, 0.30, 0.20],
+     [2.08, 1.93, 1.52, 1.15, 0.29, 0.48, 0.27, 0.16],
+     [1.82, 1.56, 1.15, 0.82, 0.24, 0.36, 0.20, 0.13],
+     [0.40, 0.36, 0.29, 0.24, 0.19, 0.14, 0.11, 0.09],
+     [0.64, 0.60, 0.48, 0.36, 0.14, 0.14, 0.10, 0.07],
+     [0.37, 0.30, 0.27, 0.20, 0.11, 0.10, 0.07, 0.06],
+     [0.23, 0.20, 0.16, 0.13, 0.09, 0.07, 0.06, 0.04]],
+])
+# fmt: on
+"""Mean curvature of SSIMULACRA2 by frequency, chroma at 4:2:0, on photographs at medium quality:
+Hutchinson's estimate, v · (∇D(c + v) - ∇D(c - v)) / 2 |v|² for random signs (``notes/``)."""
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """½ Σ weight · Δcoefficient² stands for the loss; weight = strength × profile."""
+
+    strengths: tuple[NDArray[np.float32], ...]
+    """``(block_rows, block_columns)`` by component: how little a block hides."""
+    profiles: tuple[Profile, ...]
+    """By component: how well a frequency is seen."""
+    stiffness: tuple[Profile, ...]
+    """The profiles that gradient steps are scaled by: no less than SSIMULACRA2's."""
+
+    def weights(self, component: int) -> Blocks:
+        """Weights of all coefficients of a component."""
+        return self.strengths[component][..., np.newaxis] * self.profiles[component]
+
+    def error(self, component: int, difference: Blocks) -> float:
+        """½ Σ weight · difference²."""
+        by_block = np.einsum("rck,rck,k->rc", difference, difference, self.profiles[component])
+        return 0.5 * float(np.vdot(by_block, self.strengths[component]))
+
+
+def visibility(
+    planes: NDArray[np.float32], layout: Layout, workers: Workers = SERIAL
+) -> Visibility:
+    """For a picture ``(C, H, W)`` in [0, 255]."""
+    hidden = _exposure(planes, workers)
+    strengths = tuple(_by_block(hidden, layout, i) for i in range(len(layout.factors)))
+    profiles = tuple(_profile(layout, i) for i in range(len(layout.factors)))
+    stiffness = (_stiffness(_seen(layout, i), profile) for i, profile in enumerate(profiles))
+    return Visibility(strengths, profiles, tuple(stiffness))
+
+
+def _exposure(planes: NDArray[np.float32], workers: Workers) -> NDArray[np.float32]:
+    """``((local deviation + NOISE) / ORDINARY) ** -MASKING`` of luma, by pixel."""
+    luma = planes[0] if len(planes) == 1 else component_from_rgb(planes, 0)
+    mean, square = np.empty_like(luma), np.empty_like(luma)
+    workers.stripes(
+        -(-len(luma) // 8),
+        lambda b, e: _kernels.ssimulacra2_reference(
+            luma, 8 * b, min(8 * e, len(luma)), mean, square
+        ),
+    )
+    for covered in (_coverage(len(luma))[:, np.newaxis], _coverage(luma.shape[1])):
+        mean /= covered
+        square /= covered
+    mean *= mean
+    square -= mean
+    deviation = np.sqrt(np.maximum(square, 0, out=square), out=square)
+    deviation += np.float32(NOISE)
+    deviation /= np.float32(ORDINARY)
+    return np.asarray(deviation ** np.float32(-MASKING))
+
+
+def _coverage(length: int) -> NDArray[np.float32]:
+    """What a blur with zeros outside makes of a line of ones."""
+    ones = np.ones((1, length), np.float32)
+    blurred, unused = np.empty_like(ones), np.empty_like(ones)
+    _kernels.ssimulacra2_reference(ones, 0, 1, blurred, unused)
+    return np.asarray(blurred[0] / blurred[0].max())
+
+
+def _by_block(exposure: NDArray[np.float32], layout: Layout, component: int) -> NDArray[np.float32]:
+    """Means over the pixels that a component's blocks cover."""
+    across, down = layout.ratio(component)
+    rows, columns = layout.blocks(component)
+    padded = pad_to_blocks(exposure, (rows * down, columns * across))
+    shape = (rows, 8 * down, columns, 8 * across)
+    return np.asarray(padded.reshape(shape).mean(axis=(1, 3)), np.float32)
+
+
+def _seen(layout: Layout, component: int) -> Profile:
+    """The table of a component; a block of full size holds frequencies twice as high."""
+    table = _SEEN[component]
+    if component == 0:
+        return np.asarray(table.ravel()[ZIGZAG])
+    across, down = (np.minimum(np.arange(8) * 2 // r, 7) for r in layout.ratio(component))
+    return np.asarray(table[np.ix_(down, across)].ravel()[ZIGZAG])
+
+
+def _profile(layout: Layout, component: int) -> Profile:
+    """Between the gain of the decoder and what SSIMULACRA2 sees."""
+    gain, seen = model.gain(layout)[component], _seen(layout, component)
+    if component == 0:
+        profile = gain ** (1 - DETAIL[0]) * seen ** DETAIL[0]
+        return np.asarray(2 * profile / profile.mean(), np.float32)
+    across, down = layout.ratio(component)
+    profile = gain ** (1 - DETAIL[component]) * seen ** DETAIL[component]
+    return np.asarray(2 * CHROMA * across * down * profile / profile[1:6].mean(), np.float32)
+
+
+def _stiffness(seen: Profile, profile: Profile) -> Profile:
+    """What a step is scaled by: the larger of both profiles, at their own means."""
+    larger = np.maximum(seen / seen[1:].mean(), profile / profile.mean())
+    return np.asarray(profile.mean() * larger, np.float32)

@@ -1,0 +1,245 @@
+"""Descent on a loss that sees like a person: find λ, choose the layout, descend, land.
+
+λ is searched first on plain quantisations of the original, which cost little; the descent then
+runs at one λ, so that J falls from step to step; at the end λ alone is moved until the goal is
+met. The descent raises the quality at a given λ: the first search aims so much lower.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from gradpress.descent import Evaluation, Step, iterate
+from gradpress.distortion import Picture
+from gradpress.distortion.blend import Blend
+from gradpress.distortion.recipes import Recipe
+from gradpress.goal import Goal, Lagrangian, Target, TargetSize
+from gradpress.jpeg.model import Coefficients
+from gradpress.jpeg.objective import Encoding
+from gradpress.jpeg.params import Layout
+from gradpress.jpeg.perceptual import Draft, PerceptualObjective
+from gradpress.jpeg.start import find_lagrangian, prepare
+from gradpress.jpeg.visibility import visibility
+from gradpress.search import Measured, Pursuit, response_of
+from gradpress.workers import Workers
+
+RATE = 0.03
+"""Of the first step: the part of the way to the minimum of D's diagonal model. Much less than 1,
+for the loss is far stiffer along its own gradient."""
+ATTEMPTS = 3
+"""Halvings of a step that raises J."""
+TOLERANCE = 0.1
+"""Of the log of the first λ."""
+BOUNDS = (1e-2, 1e5)
+"""λ below which hardly a bit is saved any more, and above which hardly one is left."""
+FARTHEST = 0.3
+"""Change of log λ that one step may make."""
+MAX_SIDES = 6
+"""Steps of the landing until the goal lies between two of them."""
+MAX_MIXES = 6
+"""Mixtures of those two."""
+FINER = 0.02
+"""Fraction of J by which a layout with finer chroma must be ahead of 4:2:0 to be taken."""
+
+
+@dataclass(frozen=True)
+class Studio:
+    """One picture under one loss: makes the objectives of its layouts."""
+
+    planes: Picture
+    recipe: Recipe
+    loss: Blend
+    workers: Workers
+
+    def objective(self, layout: Layout) -> PerceptualObjective:
+        """Fit the layout's coefficients to the picture, and weigh them."""
+        return PerceptualObjective(
+            layout,
+            self.loss,
+            self.recipe.anchor,
+            visibility(self.planes, layout, self.workers),
+            prepare(self.planes, layout, self.workers).targets,
+            self.workers,
+        )
+
+
+def descend_perceptually(
+    studio: Studio, layouts: Sequence[Layout], pursuit: Pursuit, evaluations: int
+) -> Iterator[tuple[Step[Encoding], Measured | None]]:
+    """Steps of the descent, with at most so many evaluations of D, and then measured ones."""
+    objective, draft = _start(studio, layouts, pursuit, evaluations)
+    plain = isinstance(pursuit.goal, Lagrangian)
+    for step in iterate(objective, draft, Chase(pursuit, evaluations)):
+        draft = step.params
+        last = Step(
+            step.index, draft.encoding, step.value, step.terms, None, None, step.seconds,
+            step.evaluations,
+        )  # fmt: skip
+        yield last, None
+        if step.evaluations > evaluations:
+            break
+    if not plain:
+        yield from _land(objective, draft, pursuit, last)
+
+
+@dataclass(frozen=True)
+class Chase:
+    """Proximal steps that lower J, at a λ that follows the goal's excess.
+
+    The state is the rate and the number of steps done. J is compared at the new λ; a step that
+    raises it is halved.
+    """
+
+    pursuit: Pursuit
+    evaluations: int
+
+    def init(self, _: Draft) -> tuple[float, int]:
+        """Where to begin."""
+        return RATE, 0
+
+    def step(
+        self,
+        objective: PerceptualObjective,
+        draft: Draft,
+        evaluation: Evaluation[Coefficients],
+        state: tuple[float, int],
+    ) -> tuple[Draft, tuple[float, int]]:
+        """The next draft."""
+        rate, count = state
+        encoding = draft.encoding
+        lagrangian = encoding.lagrangian * math.exp(self._move(encoding, count))
+        priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian))
+        before = evaluation.smooth + lagrangian * encoding.bits
+        for _ in range(ATTEMPTS):
+            candidate = objective.prox(priced, evaluation.gradient, rate)
+            if objective.evaluate(candidate).value <= before:
+                break
+            rate *= 0.5
+        else:
+            return draft, (rate, count + 1)
+        return candidate, (rate, count + 1)
+
+    def _move(self, encoding: Encoding, count: int) -> float:
+        """Change of log λ; what the rest of the descent will gain is taken into account."""
+        goal = self.pursuit.goal
+        if isinstance(goal, Lagrangian):
+            return 0.0
+        left = max(1 - (count + 1) / max(self.evaluations, 1), 0.0) ** 2
+        excess = self.pursuit.estimated_excess(encoding) + left * _lift(goal, self.evaluations)
+        return min(max(excess / -response_of(goal).priced, -FARTHEST), FARTHEST)
+
+
+def _land(
+    objective: PerceptualObjective, draft: Draft, pursuit: Pursuit, last: Step[Encoding]
+) -> Iterator[tuple[Step[Encoding], Measured]]:
+    """Descend on to either side of the goal with the steps as they are, then go between.
+
+    Two encodings with the same steps can be mixed block by block: what lies between is as good.
+    """
+    began = time.perf_counter()
+    index = last.index
+
+    def told(encoding: Encoding, measured: Measured) -> tuple[Step[Encoding], Measured]:
+        nonlocal index
+        index += 1
+        terms = objective.terms(encoding)
+        value = terms.distortion + encoding.lagrangian * encoding.bits
+        score = pursuit.score(encoding, measured)
+        seconds = last.seconds + time.perf_counter() - began
+        return Step(index, encoding, value, terms, score, None, seconds), measured
+
+    encoding = draft.encoding
+    measured = pursuit.measure(encoding)
+    yield told(encoding, measured)
+    if pursuit.close(measured):
+        return
+    ends: dict[bool, tuple[Encoding, float]] = {}
+    for _ in range(MAX_SIDES):
+        excess = pursuit.excess(measured)
+        ends[excess >= 0] = encoding, excess
+        if len(ends) == 2:
+            break
+        x = 1.3 * excess / -response_of(pursuit.goal).priced
+        x = min(max(x, -FARTHEST), FARTHEST)
+        lagrangian = min(max(encoding.lagrangian * math.exp(x), BOUNDS[0]), BOUNDS[1])
+        gradient = objective.evaluate(draft).gradient
+        priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian))
+        draft = objective.prox(priced, gradient, RATE / 4, follow=False)
+        encoding = draft.encoding
+        measured = pursuit.measure(encoding)
+        yield told(encoding, measured)
+        if pursuit.close(measured):
+            return
+    if len(ends) < 2:
+        return
+    (above, over), (below, under) = ends[True], ends[False]
+    low, high = 0.0, 1.0
+    for _ in range(MAX_MIXES):
+        share = over / (over - under)
+        share = low + min(max(share, 0.1), 0.9) * (high - low)
+        encoding = objective.mixed(above, below, share)
+        measured = pursuit.measure(encoding)
+        yield told(encoding, measured)
+        if pursuit.close(measured):
+            return
+        excess = pursuit.excess(measured)
+        if excess >= 0:
+            low, over, under = share, excess, under / 2 if low else under
+        else:
+            high, under, over = share, excess, over / 2 if high < 1 else over
+
+
+def _start(
+    studio: Studio, layouts: Sequence[Layout], pursuit: Pursuit, evaluations: int
+) -> tuple[PerceptualObjective, Draft]:
+    """The layout of least J, coarse chroma first, and its draft at the λ that suits the goal."""
+    lift = _lift(pursuit.goal, evaluations)
+
+    def at_goal(objective: PerceptualObjective, guess: float) -> Draft:
+        if isinstance(pursuit.goal, Lagrangian):
+            return objective.first(pursuit.goal.value)
+        return find_lagrangian(
+            objective.first,
+            lambda draft: pursuit.excess(pursuit.measure(draft.encoding)) + lift,
+            guess,
+            BOUNDS,
+            tolerance=TOLERANCE * abs(response_of(pursuit.goal).scaled),
+            slope=response_of(pursuit.goal).scaled,
+        )
+
+    objective = studio.objective(layouts[0])
+    draft = at_goal(objective, _guess(pursuit.goal, lift))
+    for layout in layouts[1:]:
+        rival = studio.objective(layout)
+        challenge = rival.first(draft.encoding.lagrangian)
+        ours, theirs = objective.plain(draft.encoding), rival.plain(challenge.encoding)
+        if theirs < (1 - FINER) * ours:
+            objective, draft = rival, at_goal(rival, draft.encoding.lagrangian)
+        elif theirs > (1 + FINER) * ours:
+            break
+    return objective, draft
+
+
+def _guess(goal: Goal, lift: float) -> float:
+    """λ that ordinary photographs need before the descent."""
+    match goal:
+        case Target(metric, value) if metric.name == "ssimulacra2":
+            worse = min(82 - (value - lift), 48.0)
+            return math.exp(2.08 + 0.125 * worse - 0.0013 * worse**2)
+        case _:
+            return 25.0
+
+
+def _lift(goal: Goal, evaluations: int) -> float:
+    """By how much a descent raises the excess at a given λ, on ordinary photographs."""
+    match goal:
+        case Target(metric, value) if metric.name == "ssimulacra2":
+            most = max(0.27 * (90 - value), 0.3)
+        case TargetSize():
+            most = -0.04
+        case _:
+            most = 0.1
+    return most * evaluations / (evaluations + 3)
