@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from gradpress.descent import Evaluation, Step, iterate
 from gradpress.distortion import Picture
@@ -37,11 +40,17 @@ BOUNDS = (1e-2, 1e5)
 """λ below which hardly a bit is saved any more, and above which hardly one is left."""
 FARTHEST = 0.3
 """Change of log λ that one step may make."""
+KEPT_STEPS = 3
+"""Proximal steps at the end that leave the tables alone."""
+BEYOND = 5.0
+"""Margins beyond the aim that the descent makes for: the way down from there is the better one."""
+MAX_LANDING = 8
+"""Encodings that are measured near the goal."""
 MAX_SIDES = 6
 """Steps of the landing until the goal lies between two of them."""
 MAX_MIXES = 6
 """Mixtures of those two."""
-FINER = 0.02
+FINER = 0.06
 """Fraction of J by which a layout with finer chroma must be ahead of 4:2:0 to be taken."""
 
 
@@ -72,8 +81,10 @@ def descend_perceptually(
     """Steps of the descent, with at most so many evaluations of D, and then measured ones."""
     objective, draft = _start(studio, layouts, pursuit, evaluations)
     plain = isinstance(pursuit.goal, Lagrangian)
+    recent: deque[Encoding] = deque(maxlen=KEPT_STEPS + 1)
     for step in iterate(objective, draft, Chase(pursuit, evaluations)):
         draft = step.params
+        recent.append(draft.encoding)
         last = Step(
             step.index, draft.encoding, step.value, step.terms, None, None, step.seconds,
             step.evaluations,
@@ -82,7 +93,7 @@ def descend_perceptually(
         if step.evaluations > evaluations:
             break
     if not plain:
-        yield from _land(objective, draft, pursuit, last)
+        yield from _land(objective, draft, pursuit, last, tuple(recent))
 
 
 @dataclass(frozen=True)
@@ -114,7 +125,8 @@ class Chase:
         priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian))
         before = evaluation.smooth + lagrangian * encoding.bits
         for _ in range(ATTEMPTS):
-            candidate = objective.prox(priced, evaluation.gradient, rate)
+            follow = count < self.evaluations - KEPT_STEPS
+            candidate = objective.prox(priced, evaluation.gradient, rate, follow=follow)
             if objective.evaluate(candidate).value <= before:
                 break
             rate *= 0.5
@@ -128,68 +140,113 @@ class Chase:
         if isinstance(goal, Lagrangian):
             return 0.0
         left = max(1 - (count + 1) / max(self.evaluations, 1), 0.0) ** 2
-        excess = self.pursuit.estimated_excess(encoding) + left * _lift(goal, self.evaluations)
+        aim = self.pursuit.margin * BEYOND - left * _lift(goal, self.evaluations)
+        excess = self.pursuit.estimated_excess(encoding) - aim
         return min(max(excess / -response_of(goal).priced, -FARTHEST), FARTHEST)
 
 
 def _land(
-    objective: PerceptualObjective, draft: Draft, pursuit: Pursuit, last: Step[Encoding]
+    objective: PerceptualObjective,
+    draft: Draft,
+    pursuit: Pursuit,
+    last: Step[Encoding],
+    recent: tuple[Encoding, ...],
 ) -> Iterator[tuple[Step[Encoding], Measured]]:
-    """Descend on to either side of the goal with the steps as they are, then go between.
+    """Measured encodings nearer and nearer to the goal.
 
-    Two encodings with the same steps can be mixed block by block: what lies between is as good.
+    Between measurements, estimates are trusted that are corrected by what the last one was off.
     """
     began = time.perf_counter()
-    index = last.index
-
-    def told(encoding: Encoding, measured: Measured) -> tuple[Step[Encoding], Measured]:
-        nonlocal index
-        index += 1
-        terms = objective.terms(encoding)
-        value = terms.distortion + encoding.lagrangian * encoding.bits
-        score = pursuit.score(encoding, measured)
+    candidate = draft.encoding
+    sides: tuple[Encoding, Encoding] | None = None
+    for index in range(last.index + 1, last.index + 1 + MAX_LANDING):
+        measured = pursuit.measure(candidate)
+        terms = objective.terms(candidate)
+        value = terms.distortion + candidate.lagrangian * candidate.bits
+        score = pursuit.score(candidate, measured)
         seconds = last.seconds + time.perf_counter() - began
-        return Step(index, encoding, value, terms, score, None, seconds), measured
+        yield Step(index, candidate, value, terms, score, None, seconds), measured
+        error = pursuit.excess(measured) - pursuit.estimated_excess(candidate)
+        corrected = _Corrected(pursuit, error)
+        if pursuit.close(measured):
+            return
+        if sides is None or corrected.excess(sides[0]) < 0:
+            sides = _sides(objective, draft, corrected, recent)
+        before, candidate = candidate, _between(objective, sides, corrected)
+        if candidate is before:
+            return
 
-    encoding = draft.encoding
-    measured = pursuit.measure(encoding)
-    yield told(encoding, measured)
-    if pursuit.close(measured):
-        return
-    ends: dict[bool, tuple[Encoding, float]] = {}
+
+@dataclass(frozen=True)
+class _Corrected:
+    """Estimates of the excess, corrected."""
+
+    pursuit: Pursuit
+    error: float
+
+    def excess(self, encoding: Encoding) -> float:
+        """0 is what is aimed at."""
+        return self.pursuit.estimated_excess(encoding) + self.error
+
+
+def _sides(
+    objective: PerceptualObjective,
+    draft: Draft,
+    corrected: _Corrected,
+    recent: tuple[Encoding, ...],
+) -> tuple[Encoding, Encoding]:
+    """Encodings with the same steps on either side of the goal: beyond it, short of it.
+
+    The latest ones of the descent are best; if they lie on one side, it goes on to the other.
+    Both are the same encoding if one side cannot be reached.
+    """
+    slope = response_of(corrected.pursuit.goal).priced
+    ends: dict[bool, Encoding] = {}
+    for encoding in recent:
+        if _same_steps(encoding, draft.encoding):
+            ends[corrected.excess(encoding) >= 0] = encoding
     for _ in range(MAX_SIDES):
-        excess = pursuit.excess(measured)
-        ends[excess >= 0] = encoding, excess
+        encoding = draft.encoding
+        excess = corrected.excess(encoding)
+        ends[excess >= 0] = encoding
         if len(ends) == 2:
-            break
-        x = 1.3 * excess / -response_of(pursuit.goal).priced
-        x = min(max(x, -FARTHEST), FARTHEST)
+            return ends[True], ends[False]
+        x = min(max(1.3 * excess / -slope, -FARTHEST), FARTHEST)
         lagrangian = min(max(encoding.lagrangian * math.exp(x), BOUNDS[0]), BOUNDS[1])
         gradient = objective.evaluate(draft).gradient
         priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian))
         draft = objective.prox(priced, gradient, RATE / 4, follow=False)
-        encoding = draft.encoding
-        measured = pursuit.measure(encoding)
-        yield told(encoding, measured)
-        if pursuit.close(measured):
-            return
-    if len(ends) < 2:
-        return
-    (above, over), (below, under) = ends[True], ends[False]
-    low, high = 0.0, 1.0
+    return draft.encoding, draft.encoding
+
+
+def _same_steps(first: Encoding, second: Encoding) -> bool:
+    return all(map(np.array_equal, first.symbols.steps, second.symbols.steps))
+
+
+def _between(
+    objective: PerceptualObjective, sides: tuple[Encoding, Encoding], corrected: _Corrected
+) -> Encoding:
+    """A mixture of blocks from both sides that keeps the goal closely.
+
+    The steps are the same, so that what lies between two good encodings is as good.
+    """
+    above, below = sides
+    if above is below:
+        return above
+    over, under = corrected.excess(above), corrected.excess(below)
+    low, high, best = 0.0, 1.0, above
     for _ in range(MAX_MIXES):
-        share = over / (over - under)
-        share = low + min(max(share, 0.1), 0.9) * (high - low)
-        encoding = objective.mixed(above, below, share)
-        measured = pursuit.measure(encoding)
-        yield told(encoding, measured)
-        if pursuit.close(measured):
-            return
-        excess = pursuit.excess(measured)
+        share = low + min(max(over / (over - under), 0.1), 0.9) * (high - low)
+        mixture = objective.mixed(above, below, share)
+        excess = corrected.excess(mixture)
         if excess >= 0:
-            low, over, under = share, excess, under / 2 if low else under
+            low, best = share, mixture
+            over, under = excess, under / 2 if low else under
         else:
-            high, under, over = share, excess, over / 2 if high < 1 else over
+            high, under = share, excess
+        if 0 <= excess <= corrected.pursuit.margin / 2:
+            break
+    return best
 
 
 def _start(
@@ -203,7 +260,7 @@ def _start(
             return objective.first(pursuit.goal.value)
         return find_lagrangian(
             objective.first,
-            lambda draft: pursuit.excess(pursuit.measure(draft.encoding)) + lift,
+            lambda draft: pursuit.estimated_excess(draft.encoding) + lift,
             guess,
             BOUNDS,
             tolerance=TOLERANCE * abs(response_of(pursuit.goal).scaled),

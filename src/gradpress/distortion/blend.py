@@ -32,10 +32,10 @@ class Blend:
 
     def value_and_gradient(self, decoded: Picture) -> tuple[float, Picture]:
         """D and ∂D/∂decoded."""
-        total, gradient = 0.0, np.zeros_like(decoded)
+        total, gradient = 0.0, None
         for weight, loss in self.parts:
             value, slope = loss.value_and_gradient(decoded)
             total += weight * value
             slope *= np.float32(weight)
-            gradient += slope
-        return total, gradient
+            gradient = slope if gradient is None else np.add(gradient, slope, out=gradient)
+        return total, np.zeros_like(decoded) if gradient is None else gradient

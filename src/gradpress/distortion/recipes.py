@@ -52,7 +52,7 @@ class Recipe:
 CURVATURES = Recipe(ssimulacra2=0.2, ms_ssim=0.0012, ssim=0.0012, butteraugli=0.07)
 """Mean ∂²D/∂coefficient² of luma, D = pixels × error, on photographs at medium quality."""
 
-PERCEPTUAL = Recipe(ssimulacra2=0.6, ms_ssim=0.2)
+PERCEPTUAL = Recipe(ssimulacra2=0.9)
 """The default."""
 
 RECIPES = {

@@ -10,6 +10,7 @@ Levels flip where the gradient insists; the step that would raise J is halved in
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,10 @@ from gradpress.workers import SERIAL, Workers
 
 COARSENESS = 0.11
 """λ / (weight · step²) / 2: finer steps and more zeroing than squared error likes (``notes/``)."""
+
+
+REACH = 0.25
+"""Steps by which a target may leave its original."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +105,33 @@ class PerceptualObjective:
         self, draft: Draft, gradient: Coefficients, rate: float, *, follow: bool = True
     ) -> Draft:
         """Targets a step further, the best levels for them, and first the best steps if wanted."""
-        targets = tuple(
-            t - np.float32(rate) * g for t, g in zip(draft.targets, gradient, strict=True)
-        )
         encoding = draft.encoding
+        targets = tuple(
+            map(
+                self._moved,
+                range(len(gradient)),
+                draft.targets,
+                gradient,
+                encoding.symbols.steps,
+                repeat(rate),
+            )
+        )
         steps = self.fitted_steps(targets, encoding)
         return Draft(targets, self.quantise(targets, steps, encoding.prices, encoding.lagrangian))
+
+    def _moved(
+        self, component: int, target: Blocks, gradient: Blocks, steps: Steps, rate: float
+    ) -> Blocks:
+        """A target after a gradient step, kept near the original.
+
+        Where a level does not answer, nothing else would hold a target that drifts.
+        """
+        moved = target - np.float32(rate) * gradient
+        reach = np.float32(REACH) * steps.astype(np.float32)
+        original = self.original[component]
+        np.minimum(moved, original + reach, out=moved)
+        np.maximum(moved, original - reach, out=moved)
+        return moved
 
     def quantise(
         self,

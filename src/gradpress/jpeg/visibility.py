@@ -78,7 +78,8 @@ class Visibility:
 
     def weights(self, component: int) -> Blocks:
         """Weights of all coefficients of a component."""
-        return self.strengths[component][..., np.newaxis] * self.profiles[component]
+        weights = self.strengths[component][..., np.newaxis] * self.profiles[component]
+        return np.asarray(weights, np.float32)
 
     def error(self, component: int, difference: Blocks) -> float:
         """½ Σ weight · difference²."""
