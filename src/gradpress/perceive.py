@@ -32,8 +32,10 @@ from gradpress.workers import Workers
 RATE = 0.03
 """Of the first step: the part of the way to the minimum of D's diagonal model. Much less than 1,
 for the loss is far stiffer along its own gradient."""
-ATTEMPTS = 3
-"""Halvings of a step that raises J."""
+RECOVERY = 1.2
+"""Growth of the rate after a step that lowered J, up to RATE."""
+ATTEMPTS = 2
+"""Tries of a step, each half as long as the one before, until J does not rise."""
 TOLERANCE = 0.1
 """Of the log of the first λ."""
 BOUNDS = (1e-2, 1e5)
@@ -44,12 +46,18 @@ KEPT_STEPS = 3
 """Proximal steps at the end that leave the tables alone."""
 BEYOND = 5.0
 """Margins beyond the aim that the descent makes for: the way down from there is the better one."""
+NEAR = 0.012
+"""Change of log λ that is not worth a step that raises J."""
 MAX_LANDING = 8
 """Encodings that are measured near the goal."""
 MAX_SIDES = 6
 """Steps of the landing until the goal lies between two of them."""
 MAX_MIXES = 6
 """Mixtures of those two."""
+LEFT = 0.7
+"""Share of what the descent will still gain that is left after another evaluation."""
+FLOOR = 0.25
+"""Share of the blend's D that 4:2:0 must have before quantisation for finer chroma to be tried."""
 FINER = 0.06
 """Fraction of J by which a layout with finer chroma must be ahead of 4:2:0 to be taken."""
 
@@ -83,14 +91,14 @@ def descend_perceptually(
     plain = isinstance(pursuit.goal, Lagrangian)
     recent: deque[Encoding] = deque(maxlen=KEPT_STEPS + 1)
     for step in iterate(objective, draft, Chase(pursuit, evaluations)):
-        draft = step.params
+        stuck, draft = step.params is draft and step.index > 0, step.params
         recent.append(draft.encoding)
         last = Step(
             step.index, draft.encoding, step.value, step.terms, None, None, step.seconds,
             step.evaluations,
         )  # fmt: skip
         yield last, None
-        if step.evaluations > evaluations:
+        if step.evaluations > evaluations or stuck:
             break
     if not plain:
         yield from _land(objective, draft, pursuit, last, tuple(recent))
@@ -101,7 +109,7 @@ class Chase:
     """Proximal steps that lower J, at a λ that follows the goal's excess.
 
     The state is the rate and the number of steps done. J is compared at the new λ; a step that
-    raises it is halved.
+    raises it is halved. Where none lowers it, the shortest is taken if λ has far to go.
     """
 
     pursuit: Pursuit
@@ -121,26 +129,25 @@ class Chase:
         """The next draft."""
         rate, count = state
         encoding = draft.encoding
-        lagrangian = encoding.lagrangian * math.exp(self._move(encoding, count))
+        x = self._move(encoding, count)
+        far = abs(x) > NEAR
+        lagrangian = encoding.lagrangian * math.exp(x)
         priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian))
         before = evaluation.smooth + lagrangian * encoding.bits
         for _ in range(ATTEMPTS):
             follow = count < self.evaluations - KEPT_STEPS
             candidate = objective.prox(priced, evaluation.gradient, rate, follow=follow)
             if objective.evaluate(candidate).value <= before:
-                break
+                return candidate, (min(rate * RECOVERY, RATE), count + 1)
             rate *= 0.5
-        else:
-            return draft, (rate, count + 1)
-        return candidate, (rate, count + 1)
+        return candidate if far else draft, (rate, count + 1)
 
     def _move(self, encoding: Encoding, count: int) -> float:
         """Change of log λ; what the rest of the descent will gain is taken into account."""
         goal = self.pursuit.goal
         if isinstance(goal, Lagrangian):
             return 0.0
-        left = max(1 - (count + 1) / max(self.evaluations, 1), 0.0) ** 2
-        aim = self.pursuit.margin * BEYOND - left * _lift(goal, self.evaluations)
+        aim = self.pursuit.margin * BEYOND - _lift(goal, self.evaluations - count - 1, count + 1)
         excess = self.pursuit.estimated_excess(encoding) - aim
         return min(max(excess / -response_of(goal).priced, -FARTHEST), FARTHEST)
 
@@ -197,7 +204,7 @@ def _sides(
 ) -> tuple[Encoding, Encoding]:
     """Encodings with the same steps on either side of the goal: beyond it, short of it.
 
-    The latest ones of the descent are best; if they lie on one side, it goes on to the other.
+    The latest ones of the descent are best; if they lie on one side, λ leads to the other.
     Both are the same encoding if one side cannot be reached.
     """
     slope = response_of(corrected.pursuit.goal).priced
@@ -205,17 +212,17 @@ def _sides(
     for encoding in recent:
         if _same_steps(encoding, draft.encoding):
             ends[corrected.excess(encoding) >= 0] = encoding
-    for _ in range(MAX_SIDES):
+    for attempt in range(MAX_SIDES):
         encoding = draft.encoding
         excess = corrected.excess(encoding)
         ends[excess >= 0] = encoding
         if len(ends) == 2:
             return ends[True], ends[False]
-        x = min(max(1.3 * excess / -slope, -FARTHEST), FARTHEST)
+        x = 2.0**attempt * (1.3 * excess / -slope + math.copysign(NEAR, excess))
+        x = min(max(x, -FARTHEST), FARTHEST)
         lagrangian = min(max(encoding.lagrangian * math.exp(x), BOUNDS[0]), BOUNDS[1])
-        gradient = objective.evaluate(draft).gradient
         priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian))
-        draft = objective.prox(priced, gradient, RATE / 4, follow=False)
+        draft = objective.requantised(priced)
     return draft.encoding, draft.encoding
 
 
@@ -269,10 +276,14 @@ def _start(
 
     objective = studio.objective(layouts[0])
     draft = at_goal(objective, _guess(pursuit.goal, lift))
+    if len(layouts) == 1 or objective.floor() < FLOOR * objective.blend(draft.encoding):
+        return objective, draft
     for layout in layouts[1:]:
         rival = studio.objective(layout)
         challenge = rival.first(draft.encoding.lagrangian)
-        ours, theirs = objective.plain(draft.encoding), rival.plain(challenge.encoding)
+        price = draft.encoding.lagrangian
+        ours = objective.blend(draft.encoding) + price * draft.encoding.bits
+        theirs = rival.blend(challenge.encoding) + price * challenge.encoding.bits
         if theirs < (1 - FINER) * ours:
             objective, draft = rival, at_goal(rival, draft.encoding.lagrangian)
         elif theirs > (1 + FINER) * ours:
@@ -290,13 +301,13 @@ def _guess(goal: Goal, lift: float) -> float:
             return 25.0
 
 
-def _lift(goal: Goal, evaluations: int) -> float:
-    """By how much a descent raises the excess at a given λ, on ordinary photographs."""
+def _lift(goal: Goal, evaluations: int, done: int = 0) -> float:
+    """By how much so many more evaluations raise the excess at a given λ, on photographs."""
     match goal:
         case Target(metric, value) if metric.name == "ssimulacra2":
-            most = max(0.27 * (90 - value), 0.3)
+            most = max(0.21 * (90 - value), 0.2)
         case TargetSize():
-            most = -0.04
+            most = -0.03
         case _:
             most = 0.1
-    return most * evaluations / (evaluations + 3)
+    return most * (LEFT**done - LEFT ** (done + max(evaluations, 0)))

@@ -16,7 +16,7 @@ from PIL.JpegImagePlugin import JpegImageFile
 
 from gradpress.descent import Recorder, Step, Stop
 from gradpress.distortion import AbsoluteError, Distortion, Picture, SquaredError
-from gradpress.distortion.recipes import RECIPES, Recipe
+from gradpress.distortion.recipes import PERCEPTUAL, RECIPES, THOROUGH, Recipe
 from gradpress.effort import SUBSAMPLINGS, Effort, effort_of
 from gradpress.errors import GradpressError, UsageError
 from gradpress.goal import (
@@ -211,6 +211,8 @@ class _Job:
         effort = effort_of(chosen["effort"])
         losses: dict[str, str | Recipe] = {**RECIPES, **{name: name for name in LOSSES}}
         loss = _one_of("loss", chosen["loss"], losses)
+        if loss is PERCEPTUAL and effort.thorough:
+            loss = THOROUGH
         progressive = _one_of("progressive", chosen["progressive"], PROGRESSIVE)
         layouts = _one_of("chroma_subsampling", chosen["chroma_subsampling"], LAYOUTS)
         if not 1 <= chosen["threads"] <= MAX_THREADS:

@@ -86,11 +86,16 @@ class PerceptualObjective:
         )
         return Terms(self.loss.value(decoded) + self.anchor * sum(anchors), encoding.bits)
 
-    def plain(self, encoding: Encoding) -> float:
-        """The blend's D + λ·R: what layouts, each with an original of its own, compare by."""
-        coefficients = dequantised(encoding.symbols, self.workers)
-        decoded = model.render(coefficients, self.layout, self.workers).decoded
-        return self.loss.value(decoded) + encoding.lagrangian * encoding.bits
+    def blend(self, encoding: Encoding) -> float:
+        """The blend's part of D: what layouts, each with an original of its own, compare by."""
+        return self._blend(dequantised(encoding.symbols, self.workers))
+
+    def floor(self) -> float:
+        """The blend's D before anything is quantised: what subsampling costs."""
+        return self._blend(self.original)
+
+    def _blend(self, coefficients: Coefficients) -> float:
+        return self.loss.value(model.render(coefficients, self.layout, self.workers).decoded)
 
     def _scale(self, component: int, gradient: Blocks, difference: Blocks) -> None:
         """∂D/∂coefficients of the blend becomes that of D, divided by the stiffness."""
@@ -118,6 +123,16 @@ class PerceptualObjective:
         )
         steps = self.fitted_steps(targets, encoding)
         return Draft(targets, self.quantise(targets, steps, encoding.prices, encoding.lagrangian))
+
+    def requantised(self, draft: Draft) -> Draft:
+        """The same targets and steps at the draft's present λ."""
+        encoding = draft.encoding
+        return Draft(
+            draft.targets,
+            self.quantise(
+                draft.targets, encoding.symbols.steps, encoding.prices, encoding.lagrangian
+            ),
+        )
 
     def _moved(
         self, component: int, target: Blocks, gradient: Blocks, steps: Steps, rate: float
