@@ -14,11 +14,15 @@ from pathlib import Path
 from statistics import fmean, median
 
 from benchmarks.curves import Curve, bd_rate
-from benchmarks.metrics import METRICS
+from benchmarks.encoders import PEERS
+from benchmarks.metrics import METRICS, PANEL, WITNESSES, Metric
 from benchmarks.rows import Row, read_rows
 
-ANCHORS = ("turbo-420", "mozjpeg-flat-420", "mozjpeg-psnr-420")
-DECIBELS = (30.0, 33.0, 36.0, 40.0)
+ANCHORS = ("turbo-420", "jpegli-420", "mozjpeg-table2-420")
+SCORES = (50.0, 60.0, 70.0, 80.0, 85.0)
+AHEAD = 0.01
+"""Fraction of the bytes by which another encoder must be ahead to count."""
+JPEGS = frozenset(peer.name for peer in PEERS if peer.is_jpeg)
 
 
 @dataclass(frozen=True)
@@ -36,55 +40,98 @@ class Results:
         """One encoder's rows."""
         return [row for row in self.rows if row.encoder == encoder]
 
-    def curves(self, encoder: str, metric: str) -> dict[str, Curve | None]:
+    def curves(self, encoder: str, metric: Metric) -> dict[str, Curve | None]:
         """Bytes over quality, by picture."""
         points: dict[str, list[tuple[float, float]]] = {}
         for row in self.of(encoder):
-            points.setdefault(row.picture, []).append((row.bytes, getattr(row, metric)))
+            value = getattr(row, metric.name)
+            if not math.isnan(value):
+                points.setdefault(row.picture, []).append((row.bytes, metric.axis(value)))
         return {picture: Curve.through(some) for picture, some in points.items()}
 
-    def bd_rates(self, encoder: str, anchor: str, metric: str) -> dict[str, float]:
+    def bd_rates(self, encoder: str, anchor: str, metric: Metric) -> dict[str, float]:
         """Percent against the anchor, by picture, where both have a curve to compare."""
         ours, theirs = self.curves(encoder, metric), self.curves(anchor, metric)
         rates = {p: bd_rate(ours[p], theirs[p]) for p in sorted(ours.keys() & theirs.keys())}
         return {picture: rate for picture, rate in rates.items() if not math.isnan(rate)}
 
+    def bpp_at(self, encoder: str, metric: Metric, value: float) -> dict[str, float]:
+        """Bits per pixel that a quality costs, by picture; without pictures out of range."""
+        pixels = {row.picture: row.pixels for row in self.of(encoder)}
+        sizes = {
+            picture: 8 * curve.size_at(metric.axis(value)) / pixels[picture]
+            for picture, curve in self.curves(encoder, metric).items()
+            if curve is not None
+        }
+        return {picture: size for picture, size in sizes.items() if not math.isnan(size)}
 
-def bd_table(results: Results, anchor: str, metric: str) -> str:
-    """BD-rates of all encoders against one: mean of the pictures', the worst, how many ahead."""
+
+def panel_table(results: Results, anchor: str) -> str:
+    """Mean BD-rates of all encoders against one by every metric, and their mean: the panel."""
     lines = []
     for encoder in results.encoders:
-        rates = results.bd_rates(encoder, anchor, metric)
-        if encoder == anchor or not rates:
+        if encoder == anchor:
             continue
-        worst = max(rates, key=lambda picture: rates[picture])
-        ahead = sum(rate < 0 for rate in rates.values())
+        means = {m.name: _fmean(results.bd_rates(encoder, anchor, m).values()) for m in METRICS}
+        panel = _fmean([means[metric.name] for metric in PANEL])
         lines.append(
-            [
-                encoder,
-                f"{fmean(rates.values()):+.2f}",
-                f"{rates[worst]:+.2f} ({worst})",
-                f"{ahead} of {len(rates)}",
-            ]
+            [encoder, _number(panel, "+.2f"), *(_number(means[m.name], "+.2f") for m in METRICS)]
         )
-    return table([f"BD-rate by {metric} against {anchor}, %", "mean", "worst", "ahead on"], lines)
+    head = [f"BD-rate against {anchor}, %", "panel", *(metric.name for metric in METRICS)]
+    return table(head, lines)
 
 
-def size_table(results: Results, metric: str, qualities: Iterable[float]) -> str:
-    """Mean bytes at fixed qualities, over the pictures on which every encoder reaches each."""
-    curves = {encoder: results.curves(encoder, metric) for encoder in results.encoders}
-    head, columns = [f"mean bytes at {metric}"], []
-    for quality in qualities:
-        sizes = {
-            encoder: {p: c.size_at(quality) for p, c in by_picture.items() if c is not None}
-            for encoder, by_picture in curves.items()
-        }
-        reached = set.intersection(
-            *({p for p, size in some.items() if not math.isnan(size)} for some in sizes.values())
-        )
-        head.append(f"{quality:g} dB, n = {len(reached)}")
-        columns.append([_mean([some[p] for p in reached]) for some in sizes.values()])
-    return table(head, [list(line) for line in zip(results.encoders, *columns, strict=True)])
+def witness_table(results: Results, anchor: str) -> str:
+    """The same by metrics that no loss contains; empty where none was measured."""
+    lines = []
+    for encoder in results.encoders:
+        means = [_fmean(results.bd_rates(encoder, anchor, m).values()) for m in WITNESSES]
+        if encoder != anchor and not all(map(math.isnan, means)):
+            lines.append([encoder, *(_number(mean, "+.2f") for mean in means)])
+    head = [f"witnesses against {anchor}, %", *(metric.name for metric in WITNESSES)]
+    return table(head, lines) if lines else ""
+
+
+def score_table(results: Results) -> str:
+    """Mean bits per pixel at fixed SSIMULACRA2, and against the best peer JPEG of each picture.
+
+    Over the pictures on which that encoder and some peer reach the score.
+    """
+    metric = PANEL[0]
+    jpegs = [name for name in results.encoders if name in JPEGS and name != "guetzli"]
+    head, columns = ["bpp at SSIMULACRA2, against the best JPEG peer"], []
+    for score in SCORES:
+        at = {encoder: results.bpp_at(encoder, metric, score) for encoder in results.encoders}
+        best: dict[str, float] = {}
+        for name in jpegs:
+            for picture, bpp in at[name].items():
+                best[picture] = min(bpp, best.get(picture, math.inf))
+        head.append(f"{score:g}")
+        columns.append([_against(at[encoder], best) for encoder in results.encoders])
+    lines = [list(line) for line in zip(results.encoders, *columns, strict=True)]
+    return table(head, lines)
+
+
+def _against(bpp: dict[str, float], best: dict[str, float]) -> str:
+    """Mean bpp, its difference to the best peers' mean, and where those are ahead."""
+    both = sorted(bpp.keys() & best.keys())
+    if not both:
+        return ""
+    ours, theirs = fmean(bpp[p] for p in both), fmean(best[p] for p in both)
+    behind = sum(bpp[p] > (1 + AHEAD) * best[p] for p in both)
+    return f"{ours:.3f} {100 * (ours / theirs - 1):+.1f} % ({behind} of {len(both)} behind)"
+
+
+def ladder_table(results: Results) -> str:
+    """Gradpress's levels of effort: bytes at equal SSIMULACRA2 against effort 5, and CPU time."""
+    lines = []
+    for encoder in results.encoders:
+        if not encoder.startswith("gradpress-e"):
+            continue
+        rates = results.bd_rates(encoder, "gradpress-e5", PANEL[0])
+        seconds = [row.cpu_seconds / row.megapixels for row in results.of(encoder)]
+        lines.append([encoder, _number(_fmean(rates.values()), "+.2f"), f"{median(seconds):.2f}"])
+    return table(["effort", "bytes, %", "CPU s/megapixel"], lines)
 
 
 def cost_table(results: Results, anchors: Sequence[str]) -> str:
@@ -113,9 +160,10 @@ def report(rows: Sequence[Row], anchors: Iterable[str] = ANCHORS) -> str:
     """All tables; anchors without rows are left out."""
     results = Results(rows)
     present = [anchor for anchor in anchors if anchor in results.encoders]
-    tables = [bd_table(results, anchor, metric) for metric in METRICS for anchor in present]
-    tables += [size_table(results, "psnr", DECIBELS), cost_table(results, present)]
-    return "\n\n".join(tables)
+    tables = [panel_table(results, anchor) for anchor in present]
+    tables += [witness_table(results, anchor) for anchor in present]
+    tables += [score_table(results), ladder_table(results), cost_table(results, present)]
+    return "\n\n".join(filter(None, tables))
 
 
 def table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
@@ -138,8 +186,10 @@ def _process_seconds(results: Results, encoder: str) -> float:
     return fmean(measured) if measured else math.nan
 
 
-def _mean(sizes: Sequence[float]) -> str:
-    return f"{fmean(sizes):.0f}" if sizes else ""
+def _fmean(values: Iterable[float]) -> float:
+    """The mean; nan of nothing."""
+    known = list(values)
+    return fmean(known) if known else math.nan
 
 
 def _number(value: float, form: str) -> str:

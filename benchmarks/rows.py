@@ -19,12 +19,19 @@ class Row:
     pixels: int
     bytes: int
     """Of the whole file."""
-    psnr: float
-    """dB, over RGB."""
-    psnr_y: float
-    """dB, over luma."""
     cpu_seconds: float
     """Of encoding within a running process, reading the picture included."""
+    ssimulacra2: float = math.nan
+    butteraugli: float = math.nan
+    """Its 3-norm."""
+    ms_ssim: float = math.nan
+    psnr_y: float = math.nan
+    """dB, over luma."""
+    psnr: float = math.nan
+    """dB, over RGB."""
+    haarpsi: float = math.nan
+    vsi: float = math.nan
+    dss: float = math.nan
     process_cpu_seconds: float = math.nan
     """Of a process that does this one encode; nan where that was not measured."""
     process_peak_bytes: float = math.nan
@@ -68,5 +75,5 @@ def _row(values: dict[str, str]) -> Row:
 
 def _text(value: str | float) -> str:
     if isinstance(value, float):
-        return "" if math.isnan(value) else f"{value:.6g}"
+        return "" if math.isnan(value) else f"{value:.9g}"
     return str(value)

@@ -17,12 +17,12 @@ import PIL.Image
 
 from benchmarks.cost import process_cost
 from benchmarks.encoders import ENCODERS, Encoder
-from benchmarks.metrics import Pixels, read_pixels
+from benchmarks.metrics import PANEL, Pixels, read_pixels
 from benchmarks.report import table
 from benchmarks.sweep import comparable, measured
 
 MEGAPIXELS = (0.4, 1.5, 6.0, 24.0)
-NAMES = ("gradpress-e5", "mozjpeg-flat-420")
+NAMES = ("gradpress-e5", "mozjpeg-420")
 
 
 def tiled(pixels: Pixels, megapixels: float) -> Pixels:
@@ -52,8 +52,10 @@ def line(encoder: str, setting: float, pixels: Pixels, folder: Path) -> list[str
 def comparable_setting(encoder: Encoder, picture: Path) -> float:
     """The setting at which its quality compares with the others'."""
     original = read_pixels(picture)
+    measures = {metric.name: metric.prepare(original) for metric in PANEL[:1]}
+    pixels = original.shape[0] * original.shape[1]
     return comparable(
-        [measured(encoder, x, picture.stem, picture, original) for x in encoder.settings]
+        [measured(encoder, x, picture.stem, picture, pixels, measures) for x in encoder.settings]
     ).setting
 
 

@@ -4,6 +4,7 @@ import io
 import math
 import subprocess
 import sys
+import warnings
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,8 +22,8 @@ from benchmarks import rows as tsv
 from benchmarks.cost import process_cost
 from benchmarks.curves import Curve, bd_rate, pareto
 from benchmarks.encoders import PEERS, encode_mozjpeg, gradpress_at
-from benchmarks.metrics import METRICS, psnr, psnr_y
-from benchmarks.report import Results, report, size_table, table
+from benchmarks.metrics import METRICS, PANEL, WITNESSES, psnr, psnr_y, shown_pixels
+from benchmarks.report import Results, report, score_table, table
 from benchmarks.rows import Row
 from benchmarks.scaling import tiled
 from benchmarks.sweep import comparable, measured, pictures_in, spread
@@ -99,15 +100,20 @@ def test_metrics_and_bd_rates_are_the_judges(monkeypatch, photo):
 
     noisy = np.clip(photo + np.random.default_rng(0).normal(0, 9, photo.shape), 0, 255)
     noisy = noisy.astype(np.uint8)
-    theirs = metrics.measure(metrics.Reference(photo), noisy, METRICS)
-    assert {name: m(photo, noisy) for name, m in METRICS.items()} == pytest.approx(theirs, abs=1e-4)
+    by_judge = {m.name: m for m in METRICS if m.name in ("psnr", "psnr_y", "ms_ssim")}
+    theirs = metrics.measure(metrics.Reference(photo), noisy, by_judge)
+    ours = {name: m.prepare(photo)(noisy) for name, m in by_judge.items()}
+    ours.pop("ms_ssim")  # the photo is smaller than five scales need: definitions differ
+    assert ours == pytest.approx({name: theirs[name] for name in ours}, abs=1e-4)
 
     names = ("turbo-420", "mozjpeg-psnr", "jpegli-420")
     saved = [r for r in judge.load(JUDGE / "data" / "peers.jsonl.gz") if r["encoder"] in names]
     results = Results([_as_row(r) for r in saved])
+    theirs = {"butteraugli": "butteraugli_3norm"}
     for metric in METRICS:
         for name in names[1:]:
-            expected = judge.Results(saved).per_image(name, "turbo-420", metric)
+            its = theirs.get(metric.name, metric.name)
+            expected = judge.Results(saved).per_image(name, "turbo-420", its)
             assert len(expected) == 24
             assert results.bd_rates(name, "turbo-420", metric) == pytest.approx(expected, abs=2e-3)
 
@@ -119,15 +125,20 @@ def _as_row(saved):
         setting=saved["q"],
         pixels=round(8 * saved["bytes"] / saved["bpp"]),
         bytes=saved["bytes"],
+        cpu_seconds=saved["seconds"],
+        ssimulacra2=saved["ssimulacra2"],
+        butteraugli=saved["butteraugli_3norm"],
+        ms_ssim=saved["ms_ssim"],
         psnr=saved["psnr"],
         psnr_y=saved["psnr_y"],
-        cpu_seconds=saved["seconds"],
     )
 
 
 def _row(encoder, picture, size, quality, **more):
     values = {"setting": 1.0, "pixels": 1000, "psnr_y": quality, "cpu_seconds": 0.5} | more
-    return Row(picture=picture, encoder=encoder, bytes=size, psnr=quality, **values)
+    return Row(
+        picture=picture, encoder=encoder, bytes=size, psnr=quality, ssimulacra2=quality, **values
+    )
 
 
 def _two_encoders():
@@ -147,12 +158,19 @@ def test_rows_come_back_from_a_file(tmp_path):
 
 
 def test_a_report_says_half_where_it_is_half():
-    text = report(_two_encoders())
-    assert "| half                                 | -50.00 | -50.00 (a) |   2 of 2 |" in text
-    sizes_at = size_table(Results(_two_encoders()), "psnr", [33, 50]).splitlines()
-    assert [cell.strip() for cell in sizes_at[-1].split("|")] == ["", "half", "2500", "", ""]
-    assert "33 dB, n = 2" in sizes_at[0]
-    assert "50 dB, n = 0" in sizes_at[0]
+    panel = next(line for line in report(_two_encoders()).splitlines() if "| half" in line)
+    assert [cell.strip() for cell in panel.split("|")[4:8]] == ["-50.00", "", "", "-50.00"]
+
+
+def test_bits_per_pixel_at_a_score_are_held_against_the_best_jpeg_of_each_picture():
+    rows = [
+        _row(encoder, "a", size, quality)
+        for encoder, factor in (("turbo-420", 1.0), ("mozjpeg-420", 0.9), ("gradpress-e5", 0.81))
+        for quality, size in ((40.0, 1000 * factor), (90.0, 4000 * factor))
+    ]
+    lines = score_table(Results(rows)).splitlines()
+    assert "-10.0 % (0 of 1 behind)" in lines[-1]
+    assert "+11.1 % (1 of 1 behind)" in lines[2]
 
 
 def test_tables_line_up():
@@ -194,13 +212,36 @@ def test_a_peer_gives_more_for_more_bytes(peer, picture, photo):
     if peer.missing:
         pytest.skip(f"no {peer.missing[0]}")
     settings = peer.settings[0], peer.settings[-1]
-    low, high = (measured(peer, x, "photo", picture, photo) for x in settings)
+    low, high = (
+        measured(peer, x, "photo", picture, photo.size // 3, _measures(photo)) for x in settings
+    )
     assert low.bytes < high.bytes
     assert low.psnr < high.psnr
-    with PIL.Image.open(io.BytesIO(peer.encode(picture, peer.settings[0]))) as file:
+    data = peer.encode(picture, peer.settings[0])
+    assert shown_pixels(data).shape == photo.shape
+    if not peer.is_jpeg:
+        return
+    with PIL.Image.open(io.BytesIO(data)) as file:
         assert (file.format, file.size) == ("JPEG", (128, 96))
-        assert file.layer[0][1:3] == SAMPLING[peer.name.rpartition("-")[2]]
-        assert bool(file.info.get("progressive")) == ("sequential" not in peer.name)
+        if peer.name != "guetzli":
+            assert file.layer[0][1:3] == SAMPLING[peer.name.rpartition("-")[2]]
+            assert file.info.get("progressive")
+
+
+def _measures(photo):
+    return {metric.name: metric.prepare(photo) for metric in METRICS}
+
+
+@pytest.mark.parametrize("metric", WITNESSES, ids=lambda metric: metric.name)
+def test_a_witness_prefers_the_better_file(metric, photo):
+    pytest.importorskip("piq")
+    rng = np.random.default_rng(0)
+    noise = rng.normal(0, 1, photo.shape)
+    better, worse = (np.clip(photo + n * noise, 0, 255).astype(np.uint8) for n in (3, 20))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # piq's own
+        measure = metric.prepare(photo)
+        assert metric.axis(measure(better)) > metric.axis(measure(worse))
 
 
 def test_libvips_does_not_remember_a_picture(tmp_path):
@@ -217,11 +258,14 @@ def test_gradpress_is_ahead_of_turbo_on_its_own_ground(picture, photo):
     ours, turbo = gradpress_at(5), PEERS[0]
     results = Results(
         [
-            *(measured(ours, x, "photo", picture, photo) for x in (30, 33, 36, 39)),
-            *(measured(turbo, x, "photo", picture, photo) for x in (30, 60, 80, 92)),
+            *(
+                measured(encoder, x, "photo", picture, photo.size // 3, _measures(photo))
+                for encoder, settings in ((ours, (50, 60, 70, 80)), (turbo, (30, 60, 80, 92)))
+                for x in settings
+            )
         ]
     )
-    assert results.bd_rates(ours.name, turbo.name, "psnr")["photo"] < 0
+    assert results.bd_rates(ours.name, turbo.name, PANEL[0])["photo"] < 0
 
 
 def test_a_process_costs_itself_and_not_its_parent(picture):
@@ -255,7 +299,7 @@ def test_the_command_measures_saves_and_reports(picture, tmp_path):
         timed = [row for row in own if not math.isnan(row.process_cpu_seconds)]
         assert timed == [comparable(own)]
         assert timed[0].process_cpu_seconds > timed[0].cpu_seconds / 2
-    assert "BD-rate by psnr against turbo-420, %" in done.stdout
+    assert "BD-rate against turbo-420, %" in done.stdout
     assert "CPU seconds per megapixel" in done.stdout
 
 

@@ -22,8 +22,9 @@ from PIL import Image
 
 from gradpress import cli
 from gradpress.errors import UnsupportedImage, UsageError
-from gradpress.goal import TargetPsnr
+from gradpress.goal import Target
 from gradpress.image import DEFAULT_MAX_PIXELS
+from gradpress.metrics import metric
 from gradpress.result import Result, Status
 
 JPEG = b"\xff\xd8 a picture \xff\xd9"
@@ -32,16 +33,18 @@ posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals of 
 STAND_IN = """
 import signal, sys, time, types
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from gradpress.goal import TargetPsnr
+from gradpress.goal import Target
+from gradpress.metrics import metric
 from gradpress.result import Result, Status
 def steps(source, **options):
     data = b"\\xff\\xd8" + bytes(options["seed"])
-    result = Result(data, Status.COMPRESSED, "the goal was reached", TargetPsnr(38.0), 2, 1, 9,
+    goal = Target(metric("psnr"), 38.0)
+    result = Result(data, Status.COMPRESSED, "the goal was reached", goal, 2, 1, 9,
                     {"psnr": 38.0}, "420", True, (), None, 0.1, 0.1)
     print("under way", file=sys.stderr, flush=True)
     if options["effort"] == 9:
         time.sleep(60)
-    yield types.SimpleNamespace(step=None, measured=None, best=result)
+    yield types.SimpleNamespace(step=None, measured=None, metric=metric("psnr"), best=result)
 sys.modules["gradpress.pipeline"] = types.SimpleNamespace(steps=steps)
 from gradpress.cli import main
 main(prog_name="gradpress")
@@ -54,7 +57,7 @@ def result_of(data=JPEG, status=Status.COMPRESSED, notices=(), before=1000):
         data=data,
         status=status,
         reason="so it came",
-        goal=TargetPsnr(38.0),
+        goal=Target(metric("psnr"), 38.0),
         width=20,
         height=10,
         bytes_before=before,
@@ -83,7 +86,8 @@ class StandIn:
         for index in range(3):
             yield SimpleNamespace(
                 step=SimpleNamespace(index=index),
-                measured=SimpleNamespace(psnr=38.0, bytes=len(JPEG)),
+                measured=SimpleNamespace(quality=38.0, bytes=len(JPEG)),
+                metric=metric("psnr"),
                 best=outcome,
             )
 
@@ -144,7 +148,9 @@ def test_options_reach_the_library_under_their_own_names(gradpress, compress):
     ((source, options),) = compress.calls
     assert source == Path("a.png")
     assert options == {
-        "target_psnr": 42.0,
+        "target": "psnr=42",
+        "quality": None,
+        "distance": None,
         "target_size": None,
         "lagrangian": None,
         "loss": "mae",
@@ -163,7 +169,7 @@ def test_defaults_are_the_librarys(gradpress, compress):
     gradpress("a.png")
     options = compress.calls[0][1]
     assert options["max_pixels"] == DEFAULT_MAX_PIXELS
-    assert options["target_psnr"] is options["target_size"] is options["lagrangian"] is None
+    assert options["target"] is options["target_size"] is options["lagrangian"] is None
     assert options["effort"] == 5
     assert 1 <= options["threads"] <= (os.cpu_count() or 1)
 
@@ -173,18 +179,18 @@ def test_defaults_are_the_librarys(gradpress, compress):
     [
         ([], "Missing argument"),
         (["a.png", "--no-such-option"], "No such option"),
-        (["a.png", "--target", "38"], "psnr=38"),
+        (["a.png", "--target", "38"], "ssimulacra2=80"),
         (["a.png", "--target", "psnr=0"], "out of range"),
         (["a.png", "--target-size", "big"], "120KB"),
         (["a.png", "--target-size", "0"], "at least 1 byte"),
         (["a.png", "--lagrangian", "nan"], "above 0"),
         (["a.png", "--lagrangian", "-1"], "above 0"),
-        (["a.png", "--target", "psnr=38", "--target-size", "1KB"], "one goal only"),
+        (["a.png", "--target", "psnr=38", "-q", "80"], "one goal only"),
         (["a.png", "-e", "0"], "effort"),
         (["a.png", "-e", "10"], "effort"),
         (["a.png", "--threads", "0"], "threads"),
         (["a.png", "--max-pixels", "0"], "max-pixels"),
-        (["a.png", "--loss", "ssim"], "mae"),
+        (["a.png", "--loss", "l2"], "mae"),
         (["a.png", "--overwrite", "smaller"], "always"),
         (["a.png", "-o", "-", "--json"], "not both"),
         (["-", "--json"], "not both"),
@@ -312,7 +318,9 @@ def test_standard_output_carries_the_picture_alone(gradpress, compress, argument
 
 def test_standard_input_is_handed_over_as_bytes(gradpress, compress):
     def echo(source, **_options):
-        yield SimpleNamespace(best=result_of(source.read()), step=None, measured=None)
+        yield SimpleNamespace(
+            best=result_of(source.read()), step=None, measured=None, metric=metric("psnr")
+        )
 
     compress.steps = echo
     assert gradpress("-", stdin=b"\xff\x00\r\n\xfe").stdout_bytes == b"\xff\x00\r\n\xfe"
@@ -328,7 +336,7 @@ def test_json_is_all_there_is_on_standard_output(gradpress, compress):
     first, second, third = whole["files"]
     assert (first["input"], first["output"]) == ("a.png", "a.jpg")
     assert first["bytes_after"] == len(JPEG)
-    assert first["goal"] == {"target_psnr": 38.0}
+    assert first["goal"] == {"psnr": 38.0}
     assert first["peak_rss_bytes"] is None or first["peak_rss_bytes"] > 10**6
     assert (second["status"], second["reason"]) == ("failed", "is cut short")
     assert third["status"] == "goal-unreachable"
@@ -512,7 +520,8 @@ def test_the_real_thing_from_file_to_file(tmp_path):
     (entry,) = json.loads(outcome.stdout)["files"]
     data = (tmp_path / "a b.jpg").read_bytes()
     assert entry["bytes_after"] == len(data)
-    assert entry["metrics"]["psnr"] >= 38
+    assert entry["metrics"]["ssimulacra2"] >= 80
+    assert entry["metrics"]["psnr"] >= 32
     with Image.open(io.BytesIO(data)) as decoded:
         assert (decoded.format, decoded.size) == ("JPEG", (40, 24))
 

@@ -126,7 +126,7 @@ def test_what_was_done_to_the_pictures_is_noticed():
 
 def test_the_compressors_own_figure_is_the_one_compared():
     pixels = scene(60, 80)
-    result = press(pixels, target_psnr=34)
+    result = press(pixels, target="psnr=34")
     assert scores(pixels, result.data, PSNRS)["psnr"] == pytest.approx(
         result.metrics["psnr"], abs=1e-3
     )
@@ -221,7 +221,7 @@ def test_what_cannot_be_compared_is_one_line(run, arguments, complaint):
     [
         (["a.png"], "Missing argument"),
         (["a.png", "b.png", "c.png"], "unexpected extra argument"),
-        (["a.png", "b.png", "--metrics", "best"], "choose from psnr"),
+        (["a.png", "b.png", "--metrics", "best"], "choose from ssimulacra2"),
         (["-", "-"], "once only"),
         (["a.png", "b.png", "--background", "greeen"], "not a colour"),
         (["a.png", "b.png", "--threads", "0"], "threads"),
@@ -252,4 +252,4 @@ def test_a_score_that_is_no_number_is_null(run, monkeypatch):
     odd = (replace(METRICS[0], prepare=unlucky),)
     monkeypatch.setattr("gradpress.metrics.METRICS", odd)
     outcome = run("a.png", "b.png", "--json")
-    assert json.loads(outcome.stdout)["metrics"] == {"psnr": None}
+    assert json.loads(outcome.stdout)["metrics"] == {METRICS[0].name: None}

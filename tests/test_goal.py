@@ -13,13 +13,15 @@ from gradpress.errors import UsageError
 from gradpress.goal import (
     DEFAULT_GOAL,
     Lagrangian,
+    QualityRequest,
     SizeRequest,
-    TargetPsnr,
+    Target,
     TargetSize,
-    goal_from_options,
     parse_size,
     parse_target,
+    request_from_options,
 )
+from gradpress.metrics import METRICS, metric
 
 UNITS = {"": 1, "B": 1, "KB": 1000, "MB": 10**6, "KiB": 1024, "MiB": 1024**2}
 NUMBERS = st.decimals("0.001", "99999", places=3)
@@ -92,51 +94,88 @@ def test_a_part_of_no_file_is_refused():
         parse_size("30%").resolve(pixels=8, file_bytes=None)
 
 
+PSNR, SCORE = metric("psnr"), metric("ssimulacra2")
+
+
 @pytest.mark.parametrize("text", ["psnr=38", "PSNR=38", " psnr = 38.0 "])
 def test_targets_are_read(text):
-    assert parse_target(text) == TargetPsnr(38)
+    assert parse_target(text) == Target(PSNR, 38)
+
+
+@pytest.mark.parametrize("each", METRICS, ids=lambda each: each.name)
+@given(share=st.floats(0, 1))
+def test_a_target_of_every_metric_is_read_within_its_range(each, share):
+    value = round(each.goals[0] + share * (each.goals[1] - each.goals[0]), 6)
+    assert parse_target(f"{each.name}={value:f}") == Target(each, value)
 
 
 @pytest.mark.parametrize(
-    "text", ["", "38", "psnr", "psnr=", "psnr=x", "psnr=-1", "psnr=nan", "ssim=1", "psnr=1=2"]
+    "text", ["", "38", "psnr", "psnr=", "psnr=x", "psnr=-1", "psnr=nan", "ssimm=1", "psnr=1=2"]
 )
 def test_what_is_no_target_is_refused(text):
-    with pytest.raises(UsageError, match="psnr=38"):
+    with pytest.raises(UsageError, match=r"give|choose"):
         parse_target(text)
 
 
 @pytest.mark.parametrize("value", [0, -1, math.nan, math.inf])
 def test_goals_out_of_range_cannot_be_made(value):
-    for make in (TargetPsnr, Lagrangian):
+    for make in (lambda value: Target(PSNR, value), Lagrangian):
         with pytest.raises(UsageError, match="out of range"):
             make(value)
-    for options in ((value, None, None), (None, None, value)):
+    for options in ((None, None, value, None, None), (None, None, None, None, value)):
         with pytest.raises(UsageError, match="out of range"):
-            goal_from_options(*options)
+            request_from_options(*options)
 
 
 def test_bounds_of_goals():
-    assert TargetPsnr(100).decibels == 100
-    with pytest.raises(UsageError):
-        TargetPsnr(100.1)
-    with pytest.raises(UsageError):
-        TargetSize(0)
+    assert Target(PSNR, 100).value == 100
+    for make in (
+        lambda: Target(PSNR, 100.1),
+        lambda: TargetSize(0),
+        lambda: QualityRequest(0),
+        lambda: QualityRequest(101),
+    ):
+        with pytest.raises(UsageError):
+            make()
 
 
 def test_one_goal_or_the_default():
-    assert goal_from_options(None, None, None) == DEFAULT_GOAL == TargetPsnr(38)
-    assert goal_from_options(40, None, None) == TargetPsnr(40)
-    assert goal_from_options(None, "2KB", None) == SizeRequest(Fraction(2000), "bytes")
-    assert goal_from_options(None, None, 5.0) == Lagrangian(5.0)
+    def goal(*options):
+        return request_from_options(*options).goal
+
+    assert goal(None, None, None, None, None) == DEFAULT_GOAL == Target(SCORE, 80)
+    assert goal("psnr=40", None, None, None, None) == Target(PSNR, 40)
+    assert goal(None, 75, None, None, None) == QualityRequest(75)
+    assert goal(None, None, 1.5, None, None) == Target(metric("butteraugli"), 1.5)
+    assert goal(None, None, None, "2KB", None) == SizeRequest(Fraction(2000), "bytes")
+    assert goal(None, None, None, None, 5.0) == Lagrangian(5.0)
 
 
-@pytest.mark.parametrize("options", [(40, "1KB", None), (40, None, 1.0), (None, 5, 1.0), (1, 2, 3)])
+def test_a_size_beside_a_quality_is_a_ceiling():
+    for quality in (("psnr=40", None, None), (None, 75, None), (None, None, 2.0)):
+        request = request_from_options(*quality, "2KB", None)
+        assert request.ceiling == SizeRequest(Fraction(2000), "bytes")
+        assert not isinstance(request.goal, SizeRequest)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("psnr=40", 75, None, None, None), ("psnr=40", None, None, None, 1.0),
+     (None, None, None, 5, 1.0), (None, 1, 2.0, None, None)],
+)  # fmt: skip
 def test_two_goals_are_refused(options):
     with pytest.raises(UsageError, match="one goal only"):
-        goal_from_options(*options)
+        request_from_options(*options)
+
+
+def test_a_quality_becomes_the_score_of_ordinary_jpeg():
+    goal = QualityRequest(75).resolve(71.5, 43210)
+    assert (goal.metric.name, goal.value) == ("ssimulacra2", 71.5)
+    assert "43210 bytes" in str(goal)
 
 
 def test_goals_describe_themselves():
-    assert str(TargetPsnr(38)) == "at least 38 dB"
+    assert str(Target(PSNR, 38)) == "psnr at least 38 dB"
+    assert str(Target(metric("butteraugli"), 1)) == "butteraugli at most 1"
     assert str(TargetSize(1000)) == "at most 1000 bytes"
     assert str(Lagrangian(2.5)) == "λ = 2.5"

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradpress import report
-from gradpress.goal import Lagrangian, TargetPsnr, TargetSize
+from gradpress.goal import Lagrangian, Target, TargetSize
+from gradpress.metrics import metric
 from gradpress.report import Record
 
 RECORD = Record(
@@ -24,7 +25,7 @@ RECORD = Record(
     width=640,
     height=480,
     metrics={"psnr": 38.0213},
-    goal=TargetPsnr(38),
+    goal=Target(metric("psnr"), 38),
     subsampling="420",
     progressive=True,
     steps=12,
@@ -95,12 +96,12 @@ def test_a_reason_is_said_once():
 
 def test_the_document_has_the_keys_of_its_schema():
     whole = json.loads(report.document([RECORD, FAILED], "1.2.3"))
-    assert (whole.keys(), whole["schema"]) == ({"schema", "version", "files"}, 1)
+    assert (whole.keys(), whole["schema"]) == ({"schema", "version", "files"}, 2)
     assert whole["version"] == "1.2.3"
     good, bad = whole["files"]
     assert good.keys() == bad.keys() == KEYS
     assert good["metrics"] == {"psnr": 38.0213}
-    assert good["goal"] == {"target_psnr": 38}
+    assert good["goal"] == {"psnr": 38}
     assert (good["status"], bad["status"]) == ("compressed", "failed")
     assert (bad["reason"], bad["output"]) == ("is damaged; convert it", None)
     assert bad["bytes_after"] is bad["goal"] is bad["seconds"] is None
@@ -148,7 +149,13 @@ def test_the_exit_code_is_that_of_the_worst(records, expected):
 
 
 def test_progress_shows_what_is_known():
-    assert report.progress("2/3 a\n.png", {}) == r"2/3 a\n.png"
-    assert report.progress("a", {"step": 2, "psnr": 38.0, "bytes": 1.5e4}) == (
-        "a  step 2  38.00 dB  15000 bytes"
-    )
+    assert report.progress("2/3 a\n.png", []) == r"2/3 a\n.png"
+    assert report.progress("a", ["step 2", "psnr 38.000"]) == "a  step 2  psnr 38.000"
+
+
+def test_a_line_says_what_ordinary_jpeg_would_have_taken():
+    goal = Target(metric("ssimulacra2"), 71.5, "as ordinary JPEG of quality 75")
+    line = report.line(replace(RECORD, goal=goal, metrics={"ssimulacra2": 71.53, "psnr": 36.0}))
+    assert "ssimulacra2 71.53" in line
+    assert "as ordinary JPEG of quality 75" in line
+    assert "dB" not in line

@@ -43,7 +43,15 @@ def cost(levels, target, curvature, steps, bits, empty, lagrangian):
 def run_trellis(target, curvature, steps, bits, empty, lagrangian):
     levels = np.zeros((1, 1, 64), np.int16)
     value = _kernels.trellis_ac(
-        target.reshape(1, 1, 64), curvature, steps, bits, empty, lagrangian, 1, 63, levels
+        target.reshape(1, 1, 64),
+        curvature.reshape(1, 1, 64),
+        steps,
+        bits,
+        empty,
+        lagrangian,
+        1,
+        63,
+        levels,
     )
     return levels[0, 0], value
 
@@ -115,7 +123,8 @@ def test_viterbi_is_the_best_of_all_paths(seed):
     bits = (rng.uniform(1, 5, 16) + np.arange(16)).astype(np.float32)
     order = rng.permutation(blocks).astype(np.int32)
     levels = np.zeros((1, blocks, 64), np.int16)
-    value = _kernels.viterbi_dc(target, 1.5, step, bits, lagrangian, order, levels)
+    curvature = np.full((1, 1, 64), 1.5, np.float32)
+    value = _kernels.viterbi_dc(target, curvature, step, bits, lagrangian, order, levels)
 
     def price(path):
         differences = np.diff(np.concatenate([[0], path]))
@@ -155,7 +164,9 @@ def test_blocks_outside_the_picture_cost_next_to_nothing():
     layout_of_one = Layout(8, 8, FACTORS["420"])
     ones = np.ones(64, np.float32)
     order = rate.scan_order(layout, 0).ravel()
-    levels = quantise(target, ones, 4 * ones, rate.typical_bits(), 5.0, order, (1, 1))
+    levels = quantise(
+        target, ones.reshape(1, 1, 64), 4 * ones, rate.typical_bits(), 5.0, order, (1, 1)
+    )
     assert layout_of_one.own_blocks(0) == (1, 1)
     assert not levels[1:, :, 1:].any()
     assert not levels[0, 1, 1:].any()

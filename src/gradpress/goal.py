@@ -37,7 +37,7 @@ class Target:
     def __str__(self) -> str:
         bound = "at least" if self.metric.higher_is_better else "at most"
         unit = f" {self.metric.unit}" if self.metric.unit else ""
-        text = f"{self.metric.name} {bound} {self.value:.{self.metric.digits}f}{unit}"
+        text = f"{self.metric.name} {bound} {round(self.value, self.metric.digits):g}{unit}"
         return f"{text}, {self.reason}" if self.reason else text
 
 

@@ -19,6 +19,7 @@ from gradpress.descent import Evaluation, Step, iterate
 from gradpress.distortion import Picture
 from gradpress.distortion.blend import Blend
 from gradpress.distortion.recipes import Recipe
+from gradpress.distortion.ssimulacra2 import WEIGHTS, scale_count
 from gradpress.goal import Goal, Lagrangian, Target, TargetSize
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding
@@ -50,6 +51,8 @@ NEAR = 0.012
 """Change of log λ that is not worth a step that raises J."""
 MAX_LANDING = 8
 """Encodings that are measured near the goal."""
+FRESH_STARTS = 12
+"""Tries with steps made anew where those at hand cannot reach the goal."""
 MAX_SIDES = 6
 """Steps of the landing until the goal lies between two of them."""
 MAX_MIXES = 6
@@ -87,10 +90,11 @@ def descend_perceptually(
     studio: Studio, layouts: Sequence[Layout], pursuit: Pursuit, evaluations: int
 ) -> Iterator[tuple[Step[Encoding], Measured | None]]:
     """Steps of the descent, with at most so many evaluations of D, and then measured ones."""
-    objective, draft = _start(studio, layouts, pursuit, evaluations)
+    bounds = _bounds(pursuit.goal, studio.planes)
+    objective, draft = _start(studio, layouts, pursuit, evaluations, bounds)
     plain = isinstance(pursuit.goal, Lagrangian)
     recent: deque[Encoding] = deque(maxlen=KEPT_STEPS + 1)
-    for step in iterate(objective, draft, Chase(pursuit, evaluations)):
+    for step in iterate(objective, draft, Chase(pursuit, evaluations, bounds)):
         stuck, draft = step.params is draft and step.index > 0, step.params
         recent.append(draft.encoding)
         last = Step(
@@ -101,7 +105,7 @@ def descend_perceptually(
         if step.evaluations > evaluations or stuck:
             break
     if not plain:
-        yield from _land(objective, draft, pursuit, last, tuple(recent))
+        yield from _land(objective, draft, pursuit, last, tuple(recent), bounds)
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,8 @@ class Chase:
 
     pursuit: Pursuit
     evaluations: int
+    bounds: tuple[float, float]
+    """Of λ."""
 
     def init(self, _: Draft) -> tuple[float, int]:
         """Where to begin."""
@@ -131,7 +137,7 @@ class Chase:
         encoding = draft.encoding
         x = self._move(encoding, count)
         far = abs(x) > NEAR
-        lagrangian = encoding.lagrangian * math.exp(x)
+        lagrangian = _held(encoding.lagrangian * math.exp(x), self.bounds)
         priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian))
         before = evaluation.smooth + lagrangian * encoding.bits
         for _ in range(ATTEMPTS):
@@ -158,13 +164,14 @@ def _land(
     pursuit: Pursuit,
     last: Step[Encoding],
     recent: tuple[Encoding, ...],
+    bounds: tuple[float, float],
 ) -> Iterator[tuple[Step[Encoding], Measured]]:
     """Measured encodings nearer and nearer to the goal.
 
     Between measurements, estimates are trusted that are corrected by what the last one was off.
     """
     began = time.perf_counter()
-    candidate = draft.encoding
+    candidate, found = draft.encoding, math.nan
     sides: tuple[Encoding, Encoding] | None = None
     for index in range(last.index + 1, last.index + 1 + MAX_LANDING):
         measured = pursuit.measure(candidate)
@@ -173,15 +180,16 @@ def _land(
         score = pursuit.score(candidate, measured)
         seconds = last.seconds + time.perf_counter() - began
         yield Step(index, candidate, value, terms, score, None, seconds), measured
-        error = pursuit.excess(measured) - pursuit.estimated_excess(candidate)
+        if pursuit.excess(measured) == found:
+            return  # nothing else is within reach
+        found = pursuit.excess(measured)
+        error = found - pursuit.estimated_excess(candidate)
         corrected = _Corrected(pursuit, error)
         if pursuit.close(measured):
             return
         if sides is None or corrected.excess(sides[0]) < 0:
-            sides = _sides(objective, draft, corrected, recent)
-        before, candidate = candidate, _between(objective, sides, corrected)
-        if candidate is before:
-            return
+            sides = _sides(objective, draft, corrected, recent, bounds)
+        candidate = _between(objective, sides, corrected)
 
 
 @dataclass(frozen=True)
@@ -201,17 +209,34 @@ def _sides(
     draft: Draft,
     corrected: _Corrected,
     recent: tuple[Encoding, ...],
+    bounds: tuple[float, float],
 ) -> tuple[Encoding, Encoding]:
     """Encodings with the same steps on either side of the goal: beyond it, short of it.
 
-    The latest ones of the descent are best; if they lie on one side, λ leads to the other.
-    Both are the same encoding if one side cannot be reached.
+    The latest ones of the descent are best; if they lie on one side, λ leads to the other, and
+    if that does not, other steps do. Both are the same encoding if one side cannot be reached.
     """
+    known = [encoding for encoding in recent if _same_steps(encoding, draft.encoding)]
+    found = _bracket(objective, draft, corrected, known, bounds)
+    if found is not None:
+        return found
+    for _ in range(FRESH_STARTS):
+        if corrected.excess(draft.encoding) >= 0:
+            break
+        draft = objective.first(_held(draft.encoding.lagrangian * math.exp(-FARTHEST), bounds))
+    return _bracket(objective, draft, corrected, [], bounds) or (draft.encoding, draft.encoding)
+
+
+def _bracket(
+    objective: PerceptualObjective,
+    draft: Draft,
+    corrected: _Corrected,
+    known: Sequence[Encoding],
+    bounds: tuple[float, float],
+) -> tuple[Encoding, Encoding] | None:
+    """Move λ in growing strides, with the steps as they are, until the goal is passed."""
     slope = response_of(corrected.pursuit.goal).priced
-    ends: dict[bool, Encoding] = {}
-    for encoding in recent:
-        if _same_steps(encoding, draft.encoding):
-            ends[corrected.excess(encoding) >= 0] = encoding
+    ends = {corrected.excess(encoding) >= 0: encoding for encoding in known}
     for attempt in range(MAX_SIDES):
         encoding = draft.encoding
         excess = corrected.excess(encoding)
@@ -219,11 +244,10 @@ def _sides(
         if len(ends) == 2:
             return ends[True], ends[False]
         x = 2.0**attempt * (1.3 * excess / -slope + math.copysign(NEAR, excess))
-        x = min(max(x, -FARTHEST), FARTHEST)
-        lagrangian = min(max(encoding.lagrangian * math.exp(x), BOUNDS[0]), BOUNDS[1])
-        priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian))
-        draft = objective.requantised(priced)
-    return draft.encoding, draft.encoding
+        lagrangian = encoding.lagrangian * math.exp(min(max(x, -FARTHEST), FARTHEST))
+        priced = replace(encoding, lagrangian=_held(lagrangian, bounds))
+        draft = objective.requantised(Draft(draft.targets, priced))
+    return None
 
 
 def _same_steps(first: Encoding, second: Encoding) -> bool:
@@ -257,7 +281,11 @@ def _between(
 
 
 def _start(
-    studio: Studio, layouts: Sequence[Layout], pursuit: Pursuit, evaluations: int
+    studio: Studio,
+    layouts: Sequence[Layout],
+    pursuit: Pursuit,
+    evaluations: int,
+    bounds: tuple[float, float],
 ) -> tuple[PerceptualObjective, Draft]:
     """The layout of least J, coarse chroma first, and its draft at the λ that suits the goal."""
     lift = _lift(pursuit.goal, evaluations)
@@ -269,7 +297,7 @@ def _start(
             objective.first,
             lambda draft: pursuit.estimated_excess(draft.encoding) + lift,
             guess,
-            BOUNDS,
+            bounds,
             tolerance=TOLERANCE * abs(response_of(pursuit.goal).scaled),
             slope=response_of(pursuit.goal).scaled,
         )
@@ -289,6 +317,18 @@ def _start(
         elif theirs > (1 + FINER) * ours:
             break
     return objective, draft
+
+
+def _held(lagrangian: float, bounds: tuple[float, float]) -> float:
+    return min(max(lagrangian, bounds[0]), bounds[1])
+
+
+def _bounds(goal: Goal, planes: Picture) -> tuple[float, float]:
+    """λ worth trying; SSIMULACRA2 is next to blind on small pictures, and bounds are tighter."""
+    small = scale_count(*planes.shape[1:]) < len(WEIGHTS[0])
+    if small and isinstance(goal, Target) and goal.metric.name == "ssimulacra2":
+        return BOUNDS[0], 2 * _guess(goal, 0.0)
+    return BOUNDS
 
 
 def _guess(goal: Goal, lift: float) -> float:

@@ -17,7 +17,7 @@ from gradpress.metrics import metric
 if TYPE_CHECKING:
     from gradpress.result import Result
 
-SCHEMA = 1
+SCHEMA = 2
 """Of the JSON document; it changes when a key changes its meaning or goes."""
 
 COMPRESSED, PASSED_THROUGH, UNREACHABLE = "compressed", "passed-through", "goal-unreachable"

@@ -55,7 +55,7 @@ CURVATURES = Recipe(ssimulacra2=0.2, ms_ssim=0.0012, ssim=0.0012, butteraugli=0.
 PERCEPTUAL = Recipe(ssimulacra2=0.9)
 """The default."""
 
-THOROUGH = Recipe(ssimulacra2=0.6, butteraugli=0.3)
+THOROUGH = Recipe(ssimulacra2=0.75, butteraugli=0.1)
 """The default's sequel for much effort: every metric gains, at several times the price."""
 
 RECIPES = {
