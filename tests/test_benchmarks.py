@@ -100,11 +100,10 @@ def test_metrics_and_bd_rates_are_the_judges(monkeypatch, photo):
 
     noisy = np.clip(photo + np.random.default_rng(0).normal(0, 9, photo.shape), 0, 255)
     noisy = noisy.astype(np.uint8)
-    by_judge = {m.name: m for m in METRICS if m.name in ("psnr", "psnr_y", "ms_ssim")}
+    by_judge = {m.name: m for m in METRICS if m.name in ("psnr", "psnr_y")}
     theirs = metrics.measure(metrics.Reference(photo), noisy, by_judge)
     ours = {name: m.prepare(photo)(noisy) for name, m in by_judge.items()}
-    ours.pop("ms_ssim")  # the photo is smaller than five scales need: definitions differ
-    assert ours == pytest.approx({name: theirs[name] for name in ours}, abs=1e-4)
+    assert ours == pytest.approx(theirs, abs=1e-4)
 
     names = ("turbo-420", "mozjpeg-psnr", "jpegli-420")
     saved = [r for r in judge.load(JUDGE / "data" / "peers.jsonl.gz") if r["encoder"] in names]
@@ -159,7 +158,7 @@ def test_rows_come_back_from_a_file(tmp_path):
 
 def test_a_report_says_half_where_it_is_half():
     panel = next(line for line in report(_two_encoders()).splitlines() if "| half" in line)
-    assert [cell.strip() for cell in panel.split("|")[4:8]] == ["-50.00", "", "", "-50.00"]
+    assert [cell.strip() for cell in panel.split("|")[3:8]] == ["-50.00", "", "", "-50.00", "-50.00"]
 
 
 def test_bits_per_pixel_at_a_score_are_held_against_the_best_jpeg_of_each_picture():
@@ -265,7 +264,7 @@ def test_gradpress_is_ahead_of_turbo_on_its_own_ground(picture, photo):
             )
         ]
     )
-    assert results.bd_rates(ours.name, turbo.name, PANEL[0])["photo"] < 0
+    assert results.bd_rates(ours.name, turbo.name, PANEL[2])["photo"] < 0
 
 
 def test_a_process_costs_itself_and_not_its_parent(picture):

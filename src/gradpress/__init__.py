@@ -2,9 +2,10 @@
 
 The pipeline, in order: ``image`` (a file to float planes), ``color`` and ``transform`` (pure
 functions with adjoints), ``jpeg`` (the differentiable codec: ``params``, ``model``, ``rate``,
-``trellis``, ``objective``, ``start``, ``huffman``, ``scans``, ``writer``), ``distortion`` (losses),
-``descent`` (methods and the loop), ``goal`` and ``search`` (from what is asked for to λ),
-``pipeline`` (the story), ``result``, ``report`` and ``files``, ``cli``.
+``trellis``, ``objective``, ``visibility``, ``perceptual``, ``start``, ``huffman``, ``scans``,
+``writer``, ``reader``), ``distortion`` (losses), ``descent`` (methods and the loop), ``metrics``,
+``goal``, ``search`` and ``perceive`` (from what is asked for to λ), ``pipeline`` (the story),
+``result``, ``report`` and ``files``, ``cli``; ``compare`` and ``inspect`` beside them.
 
 Names are loaded when they are first used, so that importing the package costs nothing.
 """
