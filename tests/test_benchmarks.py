@@ -158,7 +158,13 @@ def test_rows_come_back_from_a_file(tmp_path):
 
 def test_a_report_says_half_where_it_is_half():
     panel = next(line for line in report(_two_encoders()).splitlines() if "| half" in line)
-    assert [cell.strip() for cell in panel.split("|")[3:8]] == ["-50.00", "", "", "-50.00", "-50.00"]
+    assert [cell.strip() for cell in panel.split("|")[3:8]] == [
+        "-50.00",
+        "",
+        "",
+        "-50.00",
+        "-50.00",
+    ]
 
 
 def test_bits_per_pixel_at_a_score_are_held_against_the_best_jpeg_of_each_picture():
@@ -253,18 +259,21 @@ def test_libvips_does_not_remember_a_picture(tmp_path):
     assert files[0] != files[1]
 
 
-def test_gradpress_is_ahead_of_turbo_on_its_own_ground(picture, photo):
-    ours, turbo = gradpress_at(5), PEERS[0]
+def test_gradpress_is_ahead_of_turbo_by_the_whole_panel(tmp_path):
+    with PIL.Image.open(ROOT / "examples" / "coffee.png") as whole:
+        pixels = np.asarray(whole.convert("RGB"))[100:356, 150:470].copy()
+    path = tmp_path / "part.png"
+    PIL.Image.fromarray(pixels).save(path)
+    ours, turbo = gradpress_at(3), PEERS[0]
     results = Results(
         [
-            *(
-                measured(encoder, x, "photo", picture, photo.size // 3, _measures(photo))
-                for encoder, settings in ((ours, (50, 60, 70, 80)), (turbo, (30, 60, 80, 92)))
-                for x in settings
-            )
+            measured(encoder, x, "part", path, pixels.size // 3, _measures(pixels))
+            for encoder, settings in ((ours, (50, 60, 70, 80)), (turbo, (30, 60, 80, 92)))
+            for x in settings
         ]
     )
-    assert results.bd_rates(ours.name, turbo.name, PANEL[2])["photo"] < 0
+    for metric in PANEL:
+        assert results.bd_rates(ours.name, turbo.name, metric)["part"] < 0
 
 
 def test_a_process_costs_itself_and_not_its_parent(picture):

@@ -61,6 +61,8 @@ LEFT = 0.7
 """Share of what the descent will still gain that is left after another evaluation."""
 FLOOR = 0.25
 """Share of the blend's D that 4:2:0 must have before quantisation for finer chroma to be tried."""
+NARROW = 30.0
+"""Margins that unquantised 4:2:0 must be beyond the goal for it to be within reach."""
 FINER = 0.06
 """Fraction of J by which a layout with finer chroma must be ahead of 4:2:0 to be taken."""
 
@@ -304,7 +306,11 @@ def _start(
 
     objective = studio.objective(layouts[0])
     draft = at_goal(objective, _guess(pursuit.goal, lift))
-    if len(layouts) == 1 or objective.floor() < FLOOR * objective.blend(draft.encoding):
+    if len(layouts) == 1:
+        return objective, draft
+    floor = objective.unquantised()
+    hopeless = pursuit.shows_excess(floor) < NARROW * pursuit.margin
+    if not hopeless and studio.loss.value(floor) < FLOOR * objective.blend(draft.encoding):
         return objective, draft
     for layout in layouts[1:]:
         rival = studio.objective(layout)
@@ -312,7 +318,8 @@ def _start(
         price = draft.encoding.lagrangian
         ours = objective.blend(draft.encoding) + price * draft.encoding.bits
         theirs = rival.blend(challenge.encoding) + price * challenge.encoding.bits
-        if theirs < (1 - FINER) * ours:
+        if hopeless or theirs < (1 - FINER) * ours:
+            hopeless = False
             objective, draft = rival, at_goal(rival, draft.encoding.lagrangian)
         elif theirs > (1 + FINER) * ours:
             break

@@ -72,8 +72,13 @@ class Pursuit:
         if isinstance(self.goal, TargetSize):
             size = self.file_bytes(encoding)
             return self.excess(Measured(0.0, size, 0.0))
-        decoded = model.decode(encoding.symbols, self.workers)
-        return self.excess(Measured(self.estimate(planes_of(decoded)), 0.0, 0.0))
+        return self.shows_excess(planes_of(model.decode(encoding.symbols, self.workers)))
+
+    def shows_excess(self, picture: Picture) -> float:
+        """About the excess of a picture by a metric; infinite where the goal is none."""
+        if not isinstance(self.goal, Target):
+            return math.inf
+        return self.excess(Measured(self.estimate(picture), 0.0, 0.0))
 
     def step(
         self, index: int, encoding: Encoding, measured: Measured, seconds: float

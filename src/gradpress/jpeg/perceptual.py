@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from gradpress.descent import Evaluation, Terms
 from gradpress.distortion.blend import Blend
+from gradpress.distortion.mse import Picture
 from gradpress.jpeg import model, trellis
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding, counted, dequantised, least_squares_steps
@@ -90,9 +91,9 @@ class PerceptualObjective:
         """The blend's part of D: what layouts, each with an original of its own, compare by."""
         return self._blend(dequantised(encoding.symbols, self.workers))
 
-    def floor(self) -> float:
-        """The blend's D before anything is quantised: what subsampling costs."""
-        return self._blend(self.original)
+    def unquantised(self) -> Picture:
+        """What is shown before anything is quantised: the loss of subsampling alone."""
+        return model.render(self.original, self.layout, self.workers).decoded
 
     def _blend(self, coefficients: Coefficients) -> float:
         return self.loss.value(model.render(coefficients, self.layout, self.workers).decoded)
