@@ -10,6 +10,9 @@ import PIL.Image
 from PIL import ImageDraw, ImageFont
 
 import gradpress
+from gradpress.metrics import metric
+from gradpress.search import planes_of
+from gradpress.workers import SERIAL
 
 ROOT = Path(__file__).parent.parent
 SIZE = 15_000
@@ -31,10 +34,10 @@ def ordinary_jpeg(picture: PIL.Image.Image, size: int) -> bytes:
     return best
 
 
-def psnr(data: bytes, original: PIL.Image.Image) -> float:
-    """PSNR of a file in dB."""
-    error = np.asarray(PIL.Image.open(io.BytesIO(data)), float) - np.asarray(original)
-    return float(10 * np.log10(255**2 / np.mean(error**2)))
+def score(data: bytes, original: PIL.Image.Image) -> float:
+    """SSIMULACRA2 of a file."""
+    scorer = metric("ssimulacra2").prepare(planes_of(np.asarray(original)), SERIAL)
+    return scorer(planes_of(np.asarray(PIL.Image.open(io.BytesIO(data)))))
 
 
 def detail(picture: PIL.Image.Image) -> PIL.Image.Image:
@@ -51,7 +54,7 @@ def main() -> None:
     ours = gradpress.compress(path, target_size=SIZE).data
     columns = [("original", original)]
     for name, data in (("libjpeg-turbo", ordinary), ("gradpress", ours)):
-        label = f"{name}: {len(data):,} bytes, {psnr(data, original):.1f} dB"
+        label = f"{name}: {len(data):,} bytes, {score(data, original):.0f} points"
         columns.append((label, PIL.Image.open(io.BytesIO(data))))
     details = [detail(picture) for _, picture in columns]
     width, height = details[0].size

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -67,6 +68,10 @@ FINER = 0.06
 """Fraction of J by which a layout with finer chroma must be ahead of 4:2:0 to be taken."""
 
 
+Gauge = Callable[[Encoding], float]
+"""About how far an encoding is beyond the aim."""
+
+
 @dataclass(frozen=True)
 class Studio:
     """One picture under one loss: makes the objectives of its layouts."""
@@ -96,7 +101,17 @@ def descend_perceptually(
     objective, draft = _start(studio, layouts, pursuit, evaluations, bounds)
     plain = isinstance(pursuit.goal, Lagrangian)
     recent: deque[Encoding] = deque(maxlen=KEPT_STEPS + 1)
-    for step in iterate(objective, draft, Chase(pursuit, evaluations, bounds)):
+    gauge = lru_cache(maxsize=KEPT_STEPS + 1)(pursuit.estimated_excess)
+    if not evaluations and not plain:
+        terms = objective.terms(draft.encoding)
+        value = terms.distortion + draft.encoding.lagrangian * draft.encoding.bits
+        last = Step(0, draft.encoding, value, terms, None, None, 0.0)
+        yield last, None
+        yield from _land(objective, draft, pursuit, gauge, last, (), bounds)
+        return
+    for step in iterate(
+        objective, draft, Chase(pursuit.goal, gauge, BEYOND * pursuit.margin, evaluations, bounds)
+    ):
         stuck, draft = step.params is draft and step.index > 0, step.params
         recent.append(draft.encoding)
         last = Step(
@@ -107,7 +122,7 @@ def descend_perceptually(
         if step.evaluations > evaluations or stuck:
             break
     if not plain:
-        yield from _land(objective, draft, pursuit, last, tuple(recent), bounds)
+        yield from _land(objective, draft, pursuit, gauge, last, tuple(recent), bounds)
 
 
 @dataclass(frozen=True)
@@ -118,7 +133,10 @@ class Chase:
     raises it is halved. Where none lowers it, the shortest is taken if λ has far to go.
     """
 
-    pursuit: Pursuit
+    goal: Goal
+    gauge: Gauge
+    beyond: float
+    """Excess that is made for."""
     evaluations: int
     bounds: tuple[float, float]
     """Of λ."""
@@ -152,18 +170,18 @@ class Chase:
 
     def _move(self, encoding: Encoding, count: int) -> float:
         """Change of log λ; what the rest of the descent will gain is taken into account."""
-        goal = self.pursuit.goal
-        if isinstance(goal, Lagrangian):
+        if isinstance(self.goal, Lagrangian):
             return 0.0
-        aim = self.pursuit.margin * BEYOND - _lift(goal, self.evaluations - count - 1, count + 1)
-        excess = self.pursuit.estimated_excess(encoding) - aim
-        return min(max(excess / -response_of(goal).priced, -FARTHEST), FARTHEST)
+        aim = self.beyond - _lift(self.goal, self.evaluations - count - 1, count + 1)
+        x = (self.gauge(encoding) - aim) / -response_of(self.goal).priced
+        return min(max(x, -FARTHEST), FARTHEST)
 
 
 def _land(
     objective: PerceptualObjective,
     draft: Draft,
     pursuit: Pursuit,
+    gauge: Gauge,
     last: Step[Encoding],
     recent: tuple[Encoding, ...],
     bounds: tuple[float, float],
@@ -177,7 +195,8 @@ def _land(
     sides: tuple[Encoding, Encoding] | None = None
     for index in range(last.index + 1, last.index + 1 + MAX_LANDING):
         measured = pursuit.measure(candidate)
-        terms = objective.terms(candidate)
+        known = candidate is last.params
+        terms = last.terms if known else objective.terms(candidate)
         value = terms.distortion + candidate.lagrangian * candidate.bits
         score = pursuit.score(candidate, measured)
         seconds = last.seconds + time.perf_counter() - began
@@ -185,8 +204,7 @@ def _land(
         if pursuit.excess(measured) == found:
             return  # nothing else is within reach
         found = pursuit.excess(measured)
-        error = found - pursuit.estimated_excess(candidate)
-        corrected = _Corrected(pursuit, error)
+        corrected = _Corrected(pursuit, gauge, found - gauge(candidate))
         if pursuit.close(measured):
             return
         if sides is None or corrected.excess(sides[0]) < 0:
@@ -199,11 +217,12 @@ class _Corrected:
     """Estimates of the excess, corrected."""
 
     pursuit: Pursuit
+    gauge: Gauge
     error: float
 
     def excess(self, encoding: Encoding) -> float:
         """0 is what is aimed at."""
-        return self.pursuit.estimated_excess(encoding) + self.error
+        return self.gauge(encoding) + self.error
 
 
 def _sides(
