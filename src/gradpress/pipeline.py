@@ -10,30 +10,28 @@ from io import BytesIO
 from typing import TypedDict, TypeVar, Unpack
 
 import numpy as np
-import PIL.Image
 from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
+from gradpress.check import checked
 from gradpress.descent import Recorder, Step, Stop
 from gradpress.distortion import AbsoluteError, Distortion, Picture, SquaredError
 from gradpress.distortion.recipes import PERCEPTUAL, RECIPES, THOROUGH, Recipe
 from gradpress.effort import SUBSAMPLINGS, Effort, effort_of
-from gradpress.errors import GradpressError, UsageError
+from gradpress.errors import UsageError
 from gradpress.goal import (
     Goal,
-    QualityRequest,
-    SizeRequest,
     Target,
     TargetSize,
     request_from_options,
 )
 from gradpress.image import DEFAULT_MAX_PIXELS, Image, Source, read_image
-from gradpress.jpeg import model
 from gradpress.jpeg.objective import Encoding, JpegObjective
 from gradpress.jpeg.params import FACTORS, Layout, Symbols
 from gradpress.jpeg.start import prepare
 from gradpress.jpeg.writer import Metadata, Written, write
 from gradpress.metrics import Metric, metric
+from gradpress.ordinary import resolved
 from gradpress.perceive import Studio, descend_perceptually
 from gradpress.plan import first_encoding, plan
 from gradpress.result import Result, Status
@@ -51,10 +49,6 @@ PROGRESSIVE = {"auto": None, "on": True, "off": False}
 MAX_THREADS = 256
 HEADER_BYTES = 600
 """About what a file holds beside its entropy-coded data and metadata."""
-MAX_LIBJPEG_SIDE = 65500
-"""libjpeg and with it Pillow refuse longer sides, though the standard allows 65,535."""
-TOLERANCE = 1
-"""Levels by which Pillow's decoder may differ from the model: other builds round elsewhere."""
 
 
 class Options(TypedDict, total=False):
@@ -237,7 +231,7 @@ class _Job:
             ceiling = request.ceiling.resolve(pixels=pixels, file_bytes=image.file_bytes)
         return cls(
             image=image,
-            goal=_resolved(request.goal, planes, pixels, image.file_bytes),
+            goal=resolved(request.goal, planes, pixels, image.file_bytes),
             planes=planes,
             loss=loss,
             layouts=tuple(
@@ -292,7 +286,7 @@ class _Job:
         solution = recorder.solution(Stop.CONVERGED)
         symbols = solution.params.symbols
         written = self.write(symbols)
-        shown = _checked(written.data, symbols)
+        shown = checked(written.data, symbols)
         scores = self._scores(planes_of(shown))
         original = self.image.jpeg
         if original is not None and len(written.data) >= len(original):
@@ -393,57 +387,9 @@ def _is_grey(planes: Picture) -> bool:
     )
 
 
-def _resolved(
-    goal: Goal | SizeRequest | QualityRequest, planes: Picture, pixels: int, file_bytes: int | None
-) -> Goal:
-    """The goal for this very picture."""
-    match goal:
-        case SizeRequest():
-            return goal.resolve(pixels=pixels, file_bytes=file_bytes)
-        case QualityRequest(quality):
-            data = ordinary_jpeg(planes, quality)
-            with JpegImageFile(BytesIO(data)) as picture:
-                shown = planes_of(np.asarray(picture))
-            scorer = metric("ssimulacra2").prepare(planes, SERIAL)
-            return goal.resolve(scorer(shown), len(data))
-        case _:
-            return goal
-
-
-def ordinary_jpeg(planes: Picture, quality: int) -> bytes:
-    """What libjpeg-turbo makes of ``(C, H, W)`` planes: 4:2:0, baseline, optimised Huffman."""
-    pixels = np.rint(planes).astype(np.uint8).transpose(1, 2, 0)
-    picture = PIL.Image.fromarray(pixels if len(planes) > 1 else pixels[..., 0])
-    buffer = BytesIO()
-    picture.save(buffer, format="JPEG", quality=quality, subsampling="4:2:0", optimize=True)
-    return buffer.getvalue()
-
-
 def _fits(image: Image, goal: TargetSize) -> bool:
     return image.jpeg is not None and len(image.jpeg) <= goal.bytes
 
 
 def _metadata_bytes(metadata: Metadata) -> int:
     return len(metadata.icc or b"") + len(metadata.exif or b"")
-
-
-def _checked(data: bytes, symbols: Symbols) -> NDArray[np.uint8]:
-    """The file's pixels as Pillow decodes them, after comparing them with the model's."""
-    expected = model.decode(symbols)
-    if max(expected.shape[:2]) > MAX_LIBJPEG_SIDE:
-        return expected
-    with JpegImageFile(BytesIO(data)) as picture:
-        shown = np.asarray(picture)
-    if shown.shape != expected.shape or not _close(shown, expected):
-        raise GradpressError(
-            "the file just written does not decode to the picture that was computed; "
-            "nothing was kept, please report this with the picture"
-        )
-    return shown
-
-
-def _close(shown: NDArray[np.uint8], expected: NDArray[np.uint8]) -> bool:
-    if np.array_equal(shown, expected):
-        return True
-    difference = np.abs(shown.astype(np.int16) - expected)
-    return int(difference.max()) <= TOLERANCE
