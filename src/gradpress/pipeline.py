@@ -16,7 +16,9 @@ from PIL.JpegImagePlugin import JpegImageFile
 from gradpress.check import checked
 from gradpress.descent import Recorder, Step, Stop
 from gradpress.distortion import AbsoluteError, Distortion, Picture, SquaredError
+from gradpress.distortion.blend import Blend
 from gradpress.distortion.recipes import PERCEPTUAL, RECIPES, THOROUGH, Recipe
+from gradpress.distortion.ssimulacra2 import Ssimulacra2Error
 from gradpress.effort import SUBSAMPLINGS, Effort, effort_of
 from gradpress.errors import UsageError
 from gradpress.goal import (
@@ -142,7 +144,7 @@ def _by_eye(job: _Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measu
     """Descend on a loss that sees like a person."""
     assert isinstance(job.loss, Recipe)
     studio = Studio(job.planes, job.loss, job.loss.blend(job.planes, workers), workers)
-    pursuit = job.pursuit(None, workers)
+    pursuit = job.pursuit(None, workers, prepared=studio.loss)
     return descend_perceptually(studio, job.layouts, pursuit, job.effort.evaluations)
 
 
@@ -257,19 +259,24 @@ class _Job:
         return metric("psnr" if isinstance(self.loss, str) else "ssimulacra2")
 
     def pursuit(
-        self, distortion: Callable[[NDArray[np.uint8]], float] | None, workers: Workers
+        self,
+        distortion: Callable[[NDArray[np.uint8]], float] | None,
+        workers: Workers,
+        prepared: Blend | None = None,
     ) -> Pursuit:
-        """The goal, and how encodings are measured."""
-        quality = self.metric.prepare(self.planes, workers)
-        estimate = self.metric.estimate and self.metric.estimate(self.planes, workers)
+        """The goal, and how encodings are measured, if need be by what the loss has prepared."""
+        parts = () if prepared is None else prepared.parts
+        shared = [loss for _, loss in parts if isinstance(loss, Ssimulacra2Error)]
+        quality: Callable[[Picture], float]
+        estimate: Callable[[Picture], float]
+        if self.metric.name == "ssimulacra2" and shared:
+            quality, estimate = shared[0].score, shared[0].quick_score
+        else:
+            quality = self.metric.prepare(self.planes, workers)
+            quick = self.metric.estimate and self.metric.estimate(self.planes, workers)
+            estimate = quick or quality
         return Pursuit(
-            self.goal,
-            self.metric,
-            quality,
-            estimate or quality,
-            distortion,
-            self.file_bytes,
-            workers,
+            self.goal, self.metric, quality, estimate, distortion, self.file_bytes, workers
         )
 
     def write(self, symbols: Symbols) -> Written:
