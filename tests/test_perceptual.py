@@ -17,7 +17,7 @@ from gradpress.distortion.recipes import RECIPES, THOROUGH
 from gradpress.effort import LADDER
 from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.perceptual import Draft
-from gradpress.jpeg.visibility import visibility
+from gradpress.jpeg.visibility import Sight, visibility
 from gradpress.metrics import METRICS, metric
 from gradpress.perceive import Studio
 from gradpress.result import Status
@@ -203,9 +203,9 @@ def test_what_is_busy_hides_and_what_is_flat_does_not():
     picture = np.full((3, 64, 128), 128, np.float32)
     picture[:, :, 64:] += rng.normal(0, 30, (64, 64)).astype(np.float32)
     layout = Layout(128, 64, FACTORS["420"])
-    strengths = visibility(picture, layout).strengths
+    strengths = visibility(picture, layout, Sight()).strengths
     assert strengths[0][:, :7].min() > 2 * strengths[0][:, 9:].max()
-    assert np.ptp(visibility(np.full_like(picture, 50), layout).strengths[0]) < 1e-3
+    assert np.ptp(visibility(np.full_like(picture, 50), layout, Sight()).strengths[0]) < 1e-3
 
 
 def test_a_mixture_goes_from_one_encoding_to_the_other(photo):

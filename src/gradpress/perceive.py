@@ -87,7 +87,7 @@ class Studio:
             layout,
             self.loss,
             self.recipe.anchor,
-            visibility(self.planes, layout, self.workers),
+            visibility(self.planes, layout, self.recipe.sight, self.workers),
             prepare(self.planes, layout, self.workers).targets,
             self.workers,
         )

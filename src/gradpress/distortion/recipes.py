@@ -7,13 +7,14 @@ error weighted by visual masking and frequency (``jpeg/visibility.py``).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gradpress.distortion.blend import Blend, Loss
 from gradpress.distortion.butteraugli import butteraugli_error
 from gradpress.distortion.mse import Picture
 from gradpress.distortion.ssim import MultiScaleStructuralError, StructuralError
 from gradpress.distortion.ssimulacra2 import Ssimulacra2Error
+from gradpress.jpeg.visibility import Sight
 from gradpress.workers import SERIAL, Workers
 
 
@@ -25,6 +26,8 @@ class Recipe:
     ms_ssim: float = 0.0
     ssim: float = 0.0
     butteraugli: float = 0.0
+    sight: Sight = field(default_factory=Sight)
+    """What the anchor and the quantiser go by."""
 
     @property
     def anchor(self) -> float:
@@ -60,8 +63,10 @@ THOROUGH = Recipe(ssimulacra2=0.75, butteraugli=0.1)
 
 RECIPES = {
     "perceptual": PERCEPTUAL,
-    "ssimulacra2": Recipe(ssimulacra2=0.9),
-    "ms-ssim": Recipe(ms_ssim=0.9),
-    "ssim": Recipe(ssim=0.9),
+    "ssimulacra2": Recipe(
+        ssimulacra2=0.9, sight=Sight(detail=0.95, chroma_detail=0.85, chroma=0.6)
+    ),
+    "ms-ssim": Recipe(ms_ssim=0.97, sight=Sight(masking=1.5, chroma=0.06)),
+    "ssim": Recipe(ssim=0.97, sight=Sight(masking=1.5, chroma=0.06)),
     "butteraugli": Recipe(butteraugli=0.6),
 }

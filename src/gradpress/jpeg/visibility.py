@@ -22,16 +22,25 @@ from gradpress.workers import SERIAL, Workers
 Profile = NDArray[np.floating]
 """``(64,)`` by frequency, in zigzag order."""
 
-MASKING = 0.6
-"""Weights fall with this power of the local standard deviation."""
 NOISE = 6.0
 """Standard deviation, in samples, that is added to the local one."""
 ORDINARY = 10.0
 """Standard deviation plus NOISE where weights are 1."""
-CHROMA = 0.3
-"""Weight of chroma's low frequencies for each pixel of a sample, where luma's mean is 1."""
-DETAIL = (0.62, 0.5, 0.5)
-"""By component, from 0 (all frequencies alike) to 1 (as SSIMULACRA2 weights them)."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How a loss weighs errors, in three numbers; the defaults suit the perceptual loss."""
+
+    masking: float = 0.6
+    """Weights fall with this power of the local standard deviation."""
+    detail: float = 0.62
+    """Luma's frequencies, from 0 (all alike) to 1 (as SSIMULACRA2 weighs them)."""
+    chroma_detail: float = 0.5
+    """The same of chroma's."""
+    chroma: float = 0.3
+    """Weight of chroma's low frequencies for each pixel of a sample; luma's mean is 1."""
+
 
 # fmt: off
 _SEEN = np.array([  # Y, Cb, Cr
@@ -88,18 +97,18 @@ class Visibility:
 
 
 def visibility(
-    planes: NDArray[np.float32], layout: Layout, workers: Workers = SERIAL
+    planes: NDArray[np.float32], layout: Layout, sight: Sight, workers: Workers = SERIAL
 ) -> Visibility:
     """For a picture ``(C, H, W)`` in [0, 255]."""
-    hidden = _exposure(planes, workers)
-    strengths = tuple(_by_block(hidden, layout, i) for i in range(len(layout.factors)))
-    profiles = tuple(_profile(layout, i) for i in range(len(layout.factors)))
+    exposure = _exposure(planes, sight.masking, workers)
+    strengths = tuple(_by_block(exposure, layout, i) for i in range(len(layout.factors)))
+    profiles = tuple(_profile(layout, i, sight) for i in range(len(layout.factors)))
     stiffness = (_stiffness(_seen(layout, i), profile) for i, profile in enumerate(profiles))
     return Visibility(strengths, profiles, tuple(stiffness))
 
 
-def _exposure(planes: NDArray[np.float32], workers: Workers) -> NDArray[np.float32]:
-    """``((local deviation + NOISE) / ORDINARY) ** -MASKING`` of luma, by pixel."""
+def _exposure(planes: NDArray[np.float32], masking: float, workers: Workers) -> NDArray[np.float32]:
+    """``((local deviation + NOISE) / ORDINARY) ** -masking`` of luma, by pixel."""
     luma = planes[0] if len(planes) == 1 else component_from_rgb(planes, 0)
     mean, square = np.empty_like(luma), np.empty_like(luma)
     workers.stripes(
@@ -116,7 +125,7 @@ def _exposure(planes: NDArray[np.float32], workers: Workers) -> NDArray[np.float
     deviation = np.sqrt(np.maximum(square, 0, out=square), out=square)
     deviation += np.float32(NOISE)
     deviation /= np.float32(ORDINARY)
-    return np.asarray(deviation ** np.float32(-MASKING))
+    return np.asarray(deviation ** np.float32(-masking))
 
 
 def _coverage(length: int) -> NDArray[np.float32]:
@@ -145,15 +154,16 @@ def _seen(layout: Layout, component: int) -> Profile:
     return np.asarray(table[np.ix_(down, across)].ravel()[ZIGZAG])
 
 
-def _profile(layout: Layout, component: int) -> Profile:
+def _profile(layout: Layout, component: int, sight: Sight) -> Profile:
     """Between the gain of the decoder and what SSIMULACRA2 sees."""
     gain, seen = model.gain(layout)[component], _seen(layout, component)
     if component == 0:
-        profile = gain ** (1 - DETAIL[0]) * seen ** DETAIL[0]
+        profile = gain ** (1 - sight.detail) * seen**sight.detail
         return np.asarray(2 * profile / profile.mean(), np.float32)
     across, down = layout.ratio(component)
-    profile = gain ** (1 - DETAIL[component]) * seen ** DETAIL[component]
-    return np.asarray(2 * CHROMA * across * down * profile / profile[1:6].mean(), np.float32)
+    profile = gain ** (1 - sight.chroma_detail) * seen**sight.chroma_detail
+    scale = 2 * sight.chroma * across * down
+    return np.asarray(scale * profile / profile[1:6].mean(), np.float32)
 
 
 def _stiffness(seen: Profile, profile: Profile) -> Profile:
