@@ -32,6 +32,10 @@ class Workers:
             return [run(begin, end) for begin, end in zip(begins, ends, strict=True)]
         return list(self._pool.map(run, begins, ends))
 
+    def rows(self, height: int, run: Callable[[int, int], T]) -> list[T]:
+        """``run(begin, end)`` for stripes of ``height`` sample rows, in order."""
+        return self.stripes(-(-height // 8), lambda b, e: run(8 * b, min(8 * e, height)))
+
     def close(self) -> None:
         """End the threads; work under way is finished first."""
         if self._pool is not None:

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import expm1, log1p
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +24,6 @@ from gradpress import _kernels
 from gradpress.distortion.mse import Picture
 from gradpress.workers import SERIAL, Workers
 
-T = TypeVar("T")
 Plane = NDArray[np.float32]
 
 WINDOW = 11
@@ -65,7 +63,7 @@ class _Scale:
         def run(begin: int, end: int) -> None:
             _kernels.ssim_prepare(planes, down, along, begin, end)
 
-        _by_rows(workers, len(luma), run)
+        workers.rows(len(luma), run)
         return cls(planes, whole)
 
     @property
@@ -83,7 +81,7 @@ class _Scale:
                 self.planes, luma, down, along, self.whole, begin, end, gradient
             )
 
-        return sum(_by_rows(workers, len(luma), run)) / self.windows
+        return sum(workers.rows(len(luma), run)) / self.windows
 
 
 @dataclass(frozen=True)
@@ -183,11 +181,6 @@ def _reach(side: int) -> int:
     return (min(side, WINDOW) - 1) // 2
 
 
-def _by_rows(workers: Workers, rows: int, run: Callable[[int, int], T]) -> list[T]:
-    """``run(begin, end)`` over stripes of rows, in order."""
-    return workers.stripes(-(-rows // 8), lambda b, e: run(8 * b, min(8 * e, rows)))
-
-
 def _luma(picture: Picture, workers: Workers) -> Plane:
     """Luma - 128."""
     luma = np.empty(picture.shape[1:], np.float32)
@@ -195,7 +188,7 @@ def _luma(picture: Picture, workers: Workers) -> Plane:
     def run(begin: int, end: int) -> None:
         _kernels.ssim_luma(picture, begin, end, luma)
 
-    _by_rows(workers, len(luma), run)
+    workers.rows(len(luma), run)
     return luma
 
 
@@ -205,7 +198,7 @@ def _luma_adjoint(by_luma: Plane, shape: tuple[int, ...], workers: Workers) -> P
     def run(begin: int, end: int) -> None:
         _kernels.ssim_luma_adjoint(by_luma, begin, end, gradient)
 
-    _by_rows(workers, len(by_luma), run)
+    workers.rows(len(by_luma), run)
     return gradient
 
 
@@ -219,7 +212,7 @@ def _pyramid(picture: Picture, scales: int, workers: Workers) -> list[Plane]:
         def run(begin: int, end: int, plane: Plane = plane, half: Plane = half) -> None:
             _kernels.ssim_halve(plane, begin, end, half)
 
-        _by_rows(workers, len(half), run)
+        workers.rows(len(half), run)
         planes.append(half)
     return planes
 
@@ -239,6 +232,6 @@ def _pyramid_adjoint(gradients: list[Plane], slopes: list[float], workers: Worke
         ) -> None:
             _kernels.ssim_halve_adjoint(by_half, slope, begin, end, gradient)
 
-        _by_rows(workers, len(gradient), run)
+        workers.rows(len(gradient), run)
         by_plane = gradient
     return by_plane

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,6 @@ from gradpress import _kernels
 from gradpress.distortion.mse import Picture
 from gradpress.workers import SERIAL, Workers
 
-T = TypeVar("T")
 Planes = NDArray[np.float32]
 
 SMALLEST = 8
@@ -183,18 +181,13 @@ class Ssimulacra2Error:
         def run(begin: int, end: int) -> None:
             _kernels.ssimulacra2_moments(component.reference, plane, begin, end, moments)
 
-        _by_rows(self.workers, len(plane), run)
+        self.workers.rows(len(plane), run)
         return _norms(component.reference, plane, moments, self.workers), moments
 
 
 def ssimulacra2_scorer(reference: Picture, workers: Workers = SERIAL) -> Callable[[Picture], float]:
     """What scores decoded pictures against this one; both ``(C, H, W)`` in [0, 255]."""
     return Ssimulacra2Error.of(reference, workers).score
-
-
-def _by_rows(workers: Workers, rows: int, run: Callable[[int, int], T]) -> list[T]:
-    """``run(begin, end)`` over stripes of rows, in order."""
-    return workers.stripes(-(-rows // 8), lambda b, e: run(8 * b, min(8 * e, rows)))
 
 
 def _pyramid(picture: Picture, scales: int, workers: Workers) -> list[tuple[Planes, Planes]]:
@@ -210,7 +203,7 @@ def _pyramid(picture: Picture, scales: int, workers: Workers) -> list[tuple[Plan
     def first(begin: int, end: int) -> None:
         _kernels.ssimulacra2_first_scale(picture, begin, end, xyb, half)
 
-    _by_rows(workers, half.shape[1], first)
+    workers.rows(half.shape[1], first)
     levels = [(half, xyb)]
     linear = half
     for scale in range(1, scales):
@@ -223,10 +216,10 @@ def _pyramid(picture: Picture, scales: int, workers: Workers) -> list[tuple[Plan
         def halve(begin: int, end: int, linear: Planes = linear, out: Planes = coarser) -> None:
             _kernels.ssimulacra2_halve(linear, begin, end, out)
 
-        _by_rows(workers, linear.shape[1], convert)
+        workers.rows(linear.shape[1], convert)
         levels.append((linear, planes))
         if scale + 1 < scales:
-            _by_rows(workers, coarser.shape[1], halve)
+            workers.rows(coarser.shape[1], halve)
             linear = coarser
     return levels
 
@@ -259,13 +252,13 @@ def _pyramid_adjoint(
         ) -> None:
             _kernels.ssimulacra2_xyb_adjoint(linear, by, coarser, begin, end, gradient)
 
-        _by_rows(workers, linear.shape[1], pull)
+        workers.rows(linear.shape[1], pull)
         by_linear = gradient
 
     def first(begin: int, end: int) -> None:
         _kernels.ssimulacra2_first_scale_adjoint(picture, by_xyb[0], by_linear, begin, end, out)
 
-    _by_rows(workers, picture.shape[1], first)
+    workers.rows(picture.shape[1], first)
     return out
 
 
@@ -276,7 +269,7 @@ def _prepared(plane: Planes, workers: Workers) -> Planes:
     def run(begin: int, end: int) -> None:
         _kernels.ssimulacra2_reference(plane, begin, end, planes[1], planes[2])
 
-    _by_rows(workers, len(plane), run)
+    workers.rows(len(plane), run)
     return planes
 
 
@@ -288,7 +281,7 @@ def _norms(
     def run(begin: int, end: int) -> tuple[float, ...]:
         return _kernels.ssimulacra2_sums(reference, plane, begin, end, moments)
 
-    sums = np.sum(_by_rows(workers, len(plane), run), axis=0).reshape(3, 2).T / plane.size
+    sums = np.sum(workers.rows(len(plane), run), axis=0).reshape(3, 2).T / plane.size
     return np.stack([sums[0], sums[1] ** 0.25])
 
 
@@ -304,8 +297,8 @@ def _recursive_blur(
     def columns(begin: int, end: int) -> None:
         _kernels.ssimulacra2_recursive_across(along, begin, end, out)
 
-    _by_rows(workers, len(first), rows)
-    _by_rows(workers, first.shape[1], columns)
+    workers.rows(len(first), rows)
+    workers.rows(first.shape[1], columns)
 
 
 def _slopes(weights: NDArray[np.float64], norms: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -334,5 +327,5 @@ def _pull_back(
             component.reference, plane, moments, begin, end, gradient
         )
 
-    _by_rows(workers, len(plane), pointwise)
-    _by_rows(workers, len(plane), through_blurs)
+    workers.rows(len(plane), pointwise)
+    workers.rows(len(plane), through_blurs)

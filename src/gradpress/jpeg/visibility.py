@@ -111,12 +111,7 @@ def _exposure(planes: NDArray[np.float32], masking: float, workers: Workers) -> 
     """``((local deviation + NOISE) / ORDINARY) ** -masking`` of luma, by pixel."""
     luma = planes[0] if len(planes) == 1 else component_from_rgb(planes, 0)
     mean, square = np.empty_like(luma), np.empty_like(luma)
-    workers.stripes(
-        -(-len(luma) // 8),
-        lambda b, e: _kernels.ssimulacra2_reference(
-            luma, 8 * b, min(8 * e, len(luma)), mean, square
-        ),
-    )
+    workers.rows(len(luma), lambda b, e: _kernels.ssimulacra2_reference(luma, b, e, mean, square))
     for covered in (_coverage(len(luma))[:, np.newaxis], _coverage(luma.shape[1])):
         mean /= covered
         square /= covered
