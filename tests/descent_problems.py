@@ -123,3 +123,85 @@ def finite_difference(function, params, direction, width=1e-5):
     """Slope of the function along a direction by central differences; params is one array."""
     ahead, behind = params + width * direction, params - width * direction
     return (function(ahead) - function(behind)) / (2 * width)
+
+
+@dataclass
+class Fenced(Problem):
+    """A problem with one constraint."""
+
+    fence: Callable[[Any], tuple[float, Any]] = lambda x: (1.0, np.zeros_like(x))
+
+    def room(self, params):
+        return self.fence(params)
+
+
+def halved_plane():
+    """|x - (2, 1)|² where x₁ + x₂ ≤ 1: the projection (1, 0), with multiplier 2."""
+    wanted = np.array([2.0, 1.0])
+    return Fenced(
+        lambda x: float((x - wanted) @ (x - wanted)),
+        lambda x: 2 * (x - wanted),
+        np.array([-1.0, -1.0]),
+        np.array([1.0, 0.0]),
+        fence=lambda x: (1 - x.sum(), -np.ones(2)),
+    )
+
+
+def disc():
+    """x₁ + x₂ inside the unit circle: (-1, -1) / √2."""
+    return Fenced(
+        lambda x: float(x.sum()),
+        lambda x: np.ones(2),
+        np.array([0.3, -0.2]),
+        -np.ones(2) / np.sqrt(2),
+        fence=lambda x: (1 - x @ x, -2 * x),
+    )
+
+
+def loose():
+    """A quadratic whose constraint does not bind."""
+    inner = quadratic(20, size=3)
+    return Fenced(
+        inner.function,
+        inner.gradient,
+        inner.start,
+        inner.answer,
+        fence=lambda x: (100 - x @ x, -2 * x),
+    )
+
+
+@dataclass
+class LeastSquares:
+    """Σ ½ (aᵢ · x - bᵢ)², one part for each equation; all hold at the answer."""
+
+    rows: np.ndarray
+    wanted: np.ndarray
+    start: np.ndarray
+    answer: np.ndarray
+
+    @property
+    def count(self):
+        return len(self.rows)
+
+    def part(self, x, which):
+        error = float(self.rows[which] @ x - self.wanted[which])
+        return Evaluation(error**2 / 2, error**2 / 2, error * self.rows[which], Terms(error**2 / 2))
+
+
+def equations(seed=0, count=40, unknowns=5):
+    rng = np.random.default_rng(seed)
+    rows, answer = rng.normal(size=(count, unknowns)), rng.normal(size=unknowns)
+    return LeastSquares(rows, rows @ answer, np.zeros(unknowns), answer)
+
+
+@dataclass
+class Apart:
+    """Σ ½ |xᵢ - i|²: every part of the parameters is seen by one part of the sum."""
+
+    count: int
+
+    def part(self, x, which):
+        error = x[which] - which
+        gradient = tuple(error if i == which else None for i in range(self.count))
+        value = 0.5 * float(error @ error)
+        return Evaluation(value, value, gradient, Terms(value))

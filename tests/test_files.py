@@ -8,22 +8,19 @@ import os
 import stat
 import sys
 import threading
-from pathlib import Path
+import time
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from gradpress.errors import GradpressError, UsageError
-from gradpress.files import output_path, plan, write_atomically, write_stdout
+from gradpress.errors import GradpressError
+from gradpress.files import keep_backup, sweep, write_atomically, write_stdout
 
 OLD, NEW = b"old", b"new" * 5000
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions and links of POSIX")
 unprivileged = pytest.mark.skipif(
     os.name != "posix" or os.geteuid() == 0, reason="the superuser may write anywhere"
 )
-NAMES = st.text(st.characters(exclude_characters="/\\\0", exclude_categories=["Cs"]), min_size=1)
 
 
 @pytest.fixture
@@ -34,111 +31,6 @@ def here(tmp_path, monkeypatch):
 
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
-
-
-def refusals(inputs, output=None, *, overwrite=False):
-    return [task.refusal for task in plan(inputs, output, overwrite=overwrite)]
-
-
-@pytest.mark.parametrize(
-    ("source", "output", "many", "expected"),
-    [
-        ("photo.png", None, False, "photo.jpg"),
-        ("a b/photo.v2.png", None, True, "a b/photo.v2.jpg"),
-        ("photo", None, False, "photo.jpg"),
-        (".png", None, False, ".png.jpg"),
-        ("-photo.png", None, False, "-photo.jpg"),
-        ("x/photo.png", "small.jpeg", False, "small.jpeg"),
-        ("x/photo.png", "small", True, "small/photo.jpg"),
-        ("x/photo.png", "small/", False, "small/photo.jpg"),
-        ("x/photo.png", "folder", False, "folder/photo.jpg"),
-        ("-", "out.jpg", False, "out.jpg"),
-        ("photo.png", "-", False, None),
-        ("-", None, False, None),
-        ("-", "-", False, None),
-    ],
-)
-def test_outputs_are_named(here, source, output, many, expected):
-    (here / "folder").mkdir()
-    assert output_path(source, output, many) == (expected and Path(expected))
-
-
-@given(NAMES)
-def test_an_output_lies_beside_its_input_or_in_the_folder(name):
-    beside = output_path(f"x/{name}", None, many=True)
-    inside = output_path(f"x/{name}", "y", many=True)
-    if name not in (".", ".."):
-        assert beside is not None
-        assert inside is not None
-        assert (beside.parent, beside.suffix) == (Path("x"), ".jpg")
-        assert inside == Path("y", beside.name)
-
-
-def test_a_plan_creates_the_folder_it_needs(here):
-    assert refusals(["a.png", "b.png"], "deep/er") == [None, None]
-    assert refusals(["a.png"], "one/") == [None]
-    assert names(here) == ["deep", "one"]
-    assert names(here / "deep") == ["er"]
-
-
-def test_two_inputs_never_share_an_output(here):
-    (here / "x").mkdir()
-    first, second, third = refusals(["a.png", "a.tif", "x/../a.gif"], overwrite=True)
-    assert first is None
-    assert "a.jpg is also the output of a.png" in second
-    assert "also the output of a.png" in third
-    assert refusals(["a.png", "a.png"])[1] is not None
-
-
-def test_what_is_there_is_refused_before_any_work(here):
-    (here / "a.jpg").write_bytes(OLD)
-    (refusal,) = refusals(["a.png"])
-    assert refusal.startswith("a.jpg cannot be written: it exists already")
-    assert "--overwrite always" in refusal
-    (refusal,) = refusals(["a.jpg"])
-    assert refusal.startswith("its output would replace it")
-    assert refusals(["a.jpg"], overwrite=True) == [None]
-    assert (here / "a.jpg").read_bytes() == OLD
-
-
-def test_an_input_under_another_name_is_recognised(here):
-    (here / "a.jpeg").write_bytes(OLD)
-    (here / "a.jpg").hardlink_to(here / "a.jpeg")
-    (refusal,) = refusals(["a.jpeg"])
-    assert refusal.startswith("its output would replace it")
-
-
-def test_a_missing_folder_is_refused_with_what_to_do(here):
-    (here / "file").write_bytes(OLD)
-    (refusal,) = refusals(["a.png"], "missing/b.jpg")
-    assert "create it first" in refusal
-    (refusal,) = refusals(["a.png"], "file/b.jpg")
-    assert "not a folder" in refusal
-
-
-def test_a_name_that_is_too_long_is_refused(here):
-    (refusal,) = refusals(["x" * 300 + ".png"])
-    assert "shorter" in refusal
-
-
-@pytest.mark.parametrize(
-    ("inputs", "output", "expected"),
-    [
-        (["-", "a.png"], None, "on its own"),
-        (["a.png", "b.png"], "-", "one picture only"),
-        (["-"], "folder", "is a folder"),
-        (["-"], "new/", "is a folder"),
-        (["a.png", "b.png"], "file", "is a file"),
-        (["a.png"], "file/", "is a file"),
-        (["a.png", "b.png"], "file/below", "cannot be created"),
-    ],
-)
-def test_what_does_not_go_together_is_wrong_usage(here, inputs, output, expected):
-    (here / "file").write_bytes(OLD)
-    (here / "folder").mkdir()
-    with pytest.raises(UsageError, match=expected):
-        plan(inputs, output, overwrite=True)
-    assert names(here) == ["file", "folder"]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -190,8 +82,6 @@ def test_only_regular_files_are_ever_replaced(tmp_path, kind, overwrite):
     before = path.lstat()
     with pytest.raises(GradpressError, match=r"a\.jpg"):
         write_atomically(path, NEW, overwrite=overwrite)
-    (refusal,) = refusals([str(tmp_path / "a.png")], overwrite=overwrite)
-    assert "a.jpg" in refusal
     assert path.lstat() == before
     assert other.read_bytes() == OLD
     assert names(tmp_path) == ["a.jpg", "other"]
@@ -322,8 +212,6 @@ def test_a_folder_without_permission_is_named(tmp_path):
     with pytest.raises(GradpressError, match="no permission") as raised:
         write_atomically(folder / "a.jpg", NEW)
     assert "locked" in str(raised.value)
-    (task,) = plan(["a.png"], str(folder / "a.jpg"), overwrite=False)
-    assert "no permission" in (task.refusal or "")
 
 
 def test_a_missing_folder_is_named(tmp_path):
@@ -345,3 +233,99 @@ def test_standard_output_gets_all_however_little_it_takes(monkeypatch):
     assert stream.getvalue() == NEW[:999]
     with pytest.raises(GradpressError, match="standard output cannot be written"):
         write_stdout(NEW)
+
+
+@posix
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_times_and_mode_are_those_of_the_model(tmp_path, overwrite):
+    model, path = tmp_path / "model", tmp_path / "a.jpg"
+    model.write_bytes(OLD)
+    model.chmod(0o640)
+    os.utime(model, ns=(10**18, 2 * 10**18))
+    write_atomically(path, NEW, overwrite=overwrite, like=model.stat())
+    status = path.stat()
+    assert (status.st_atime_ns, status.st_mtime_ns) == (10**18, 2 * 10**18)
+    assert stat.S_IMODE(status.st_mode) == 0o640
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_backup_never_replaces_anything(tmp_path, links, request):
+    if not links:
+        request.getfixturevalue("no_hard_links")
+    path = tmp_path / "a.jpg"
+    for content in (OLD, b"newer", b"newest"):
+        path.write_bytes(content)
+        keep_backup(path)
+        write_atomically(path, NEW, overwrite=True)
+    kept = [
+        (tmp_path / name).read_bytes() for name in ("a.jpg.orig", "a.jpg.orig.1", "a.jpg.orig.2")
+    ]
+    assert kept == [OLD, b"newer", b"newest"]
+
+
+@posix
+def test_a_backup_that_is_there_is_not_made_again(tmp_path):
+    path = tmp_path / "a.jpg"
+    path.write_bytes(OLD)
+    assert keep_backup(path) == keep_backup(path)
+    assert names(tmp_path) == ["a.jpg", "a.jpg.orig"]
+
+
+def test_what_a_killed_run_left_is_swept_and_nothing_else(tmp_path):
+    for name in (".gradpress-0123.tmp", ".gradpress-x.jpg", "gradpress-0.tmp", "a.tmp"):
+        (tmp_path / name).write_bytes(OLD)
+    (tmp_path / ".gradpress-folder.tmp").mkdir()
+    sweep(tmp_path)
+    sweep(tmp_path / "missing")
+    assert names(tmp_path) == [
+        ".gradpress-folder.tmp", ".gradpress-x.jpg", "a.tmp", "gradpress-0.tmp",
+    ]  # fmt: skip
+
+
+def test_a_file_that_is_being_written_is_not_swept(tmp_path, monkeypatch):
+    sync, swept = os.fsync, []
+
+    def sweep_meanwhile(descriptor):
+        if not swept:
+            swept.append(True)
+            sweep(tmp_path)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", sweep_meanwhile)
+    write_atomically(tmp_path / "a.jpg", NEW)
+    assert swept
+    assert (tmp_path / "a.jpg").read_bytes() == NEW
+    assert names(tmp_path) == ["a.jpg"]
+
+
+def test_a_file_that_is_swept_before_its_lock_is_made_anew(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+    lock, swept = fcntl.flock, []
+
+    def sweep_first(descriptor, operation):
+        if not swept:
+            swept.append(True)
+            sweep(tmp_path)
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", sweep_first)
+    write_atomically(tmp_path / "a.jpg", NEW)
+    assert (tmp_path / "a.jpg").read_bytes() == NEW
+    assert names(tmp_path) == ["a.jpg"]
+
+
+def test_without_locks_only_what_is_old_is_swept(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def fail(*_arguments):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    write_atomically(tmp_path / "a.jpg", NEW)
+    (tmp_path / ".gradpress-0.tmp").write_bytes(OLD)
+    sweep(tmp_path)
+    assert names(tmp_path) == [".gradpress-0.tmp", "a.jpg"]
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 100_000)
+    sweep(tmp_path)
+    assert names(tmp_path) == ["a.jpg"]

@@ -10,8 +10,13 @@ import PIL.Image
 import PIL.ImageOps
 import pytest
 
+from gradpress import batch
+from gradpress.batch import Ended, Means
 from gradpress.errors import GradpressError
 from gradpress.image import read_image
+from gradpress.inputs import Gathering, Search, gather
+from gradpress.outputs import Placing, plan
+from gradpress.worker import Job
 
 ODD = Path(__file__).parents[2] / "shared" / "data" / "odd"
 ROW = re.compile(
@@ -89,3 +94,25 @@ def test_16_bit_png_agrees_with_libpng_in_all_bits():
             pixels = pixels[..., :-1] * share + 65535 * (1 - share)
         planes = np.moveaxis(pixels, 2, 0) * 255 / 65535
         np.testing.assert_allclose(read_image(path).planes, planes, atol=1e-4, err_msg=path.name)
+
+
+def test_a_batch_gives_each_odd_file_its_due(tmp_path, monkeypatch):
+    """Those that are quickly done: all that are broken, and some that are not."""
+    monkeypatch.chdir(tmp_path)
+    folders = [str(ODD / name) for name in ("broken", "notimage", "bomb")]
+    found = gather(folders, Gathering(recursive=True), Search())
+    job = Job({"effort": 1, "threads": 1, "max_pixels": 10**8, "loss": "mse"})
+    events = batch.parallel(plan(found, Placing("out")), job, Means(jobs=2), lambda: False)
+    ended = [event.record for event in events if isinstance(event, Ended)]
+    records = {Path(record.input).relative_to(ODD).as_posix(): record for record in ended}
+    assert len(records) > 40
+    valid = {name: (int(width), int(height)) for name, width, height, _ in VALID}
+    for name, record in records.items():
+        if name in valid:
+            assert record.status in {"compressed", "passed-through", "goal-unreachable"}, record
+            with PIL.Image.open(record.output) as picture:
+                assert picture.format == "JPEG"
+                assert sorted(picture.size) == sorted(valid[name])
+        else:
+            assert (name in BROKEN, record.status, record.output) == (True, "failed", None)
+            assert record.reason

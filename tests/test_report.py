@@ -96,8 +96,12 @@ def test_a_reason_is_said_once():
 
 def test_the_document_has_the_keys_of_its_schema():
     whole = json.loads(report.document([RECORD, FAILED], "1.2.3"))
-    assert (whole.keys(), whole["schema"]) == ({"schema", "version", "files"}, 2)
+    assert (whole.keys(), whole["schema"]) == ({"schema", "version", "summary", "files"}, 2)
     assert whole["version"] == "1.2.3"
+    assert whole["summary"] == {
+        "files": 2, "failed": 1, "skipped": 0, "not_started": 0,
+        "bytes_before": 345678, "bytes_after": 45678,
+    }  # fmt: skip
     good, bad = whole["files"]
     assert good.keys() == bad.keys() == KEYS
     assert good["metrics"] == {"psnr": 38.0213}
@@ -159,3 +163,50 @@ def test_a_line_says_what_ordinary_jpeg_would_have_taken():
     assert "ssimulacra2 71.53" in line
     assert "as ordinary JPEG of quality 75" in line
     assert "dB" not in line
+
+
+SKIPPED = report.skipped("c.png", "c.jpg is there already")
+LEFT = report.not_started("d.png", "the time was up")
+
+
+def test_what_was_done_before_is_told_but_not_to_the_quiet():
+    assert report.text(SKIPPED) == ["c.png  skipped: c.jpg is there already"]
+    assert report.text(SKIPPED, quiet=True) == []
+    assert report.exit_code([SKIPPED]) == 0
+
+
+def test_what_was_not_started_is_counted_and_is_no_success():
+    assert report.text(LEFT) == report.text(LEFT, quiet=True) == []
+    assert report.exit_code([RECORD, LEFT]) == 1
+
+
+def test_the_summary_adds_up_what_is_known():
+    total = report.summary([RECORD, FAILED, SKIPPED, LEFT, replace(RECORD, bytes_before=None)])
+    assert (total.bytes_before, total.bytes_after) == (345678, 45678)
+    assert report.summary_line(total) == (
+        "5 files  345678 → 45678 bytes  −86.8 %  1 failed  1 skipped  1 not started"
+    )
+    assert report.summary_line(report.summary([FAILED])) == "1 file  1 failed"
+
+
+@pytest.mark.parametrize(("before", "code"), [(1000, 0), (1020, 0), (1021, 4), (2000, 4)])
+def test_a_check_finds_what_shrinks_by_more_than_the_threshold(before, code):
+    record = replace(RECORD, bytes_before=before, bytes_after=1000)
+    assert report.check_code([record], 1 - 1000 / 1020.5) == code
+    assert report.check_code([PASSED, SKIPPED, UNREACHABLE], 0.02) == 0
+    assert report.check_code([record, FAILED], 0.02) == 1
+
+
+@given(st.dictionaries(st.text(), st.none() | st.floats() | st.integers() | st.text()))
+def test_an_event_is_one_line_of_json(values):
+    line = report.event("step", **{f"_{key}": value for key, value in values.items()})
+    assert line.isascii()
+    assert len(line.splitlines()) == 1
+    assert json.loads(line)["event"] == "step"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0, "0 s"), (89.4, "89 s"), (91, "2 min"), (12000, "3 h 20 min")]
+)
+def test_durations_are_rounded(seconds, said):
+    assert report.duration(seconds) == said

@@ -30,6 +30,9 @@ from gradpress.jpeg.writer import Metadata, baseline_bits, write
 
 jpeglib = pytest.importorskip("jpeglib")
 
+NUMBERS = (1, 2, 3)
+"""Of components in files."""
+
 
 def symbols_of(layout, rng, density, amplitude):
     """Random levels; the blocks outside the picture are empty, for foreign readers drop them."""
@@ -159,13 +162,14 @@ def test_scripts_are_costed_as_they_are_written(layout, seed, grey_levels):
 def written_by_hand(symbols, script):
     """A progressive file by this script, each scan with tables of its own."""
     coder = Coder(symbols)
-    parts = [b"\xff\xd8", writer._frame(symbols, 0xC2)]
+    frame = writer.frame(symbols.layout, symbols.steps, 0xC2, NUMBERS[: len(symbols.steps)])
+    parts = [b"\xff\xd8", frame]
     for scan in script:
         counted = coder.count(scan)
         dc = tuple(Slot(False, i, optimal_table(counts)) for i, counts in enumerate(counted.dc))
         ac = tuple(Slot(True, i, optimal_table(counts)) for i, counts in enumerate(counted.ac))
         coded = CodedScan(scan, dc, ac, dc + ac, 0)
-        parts += [writer._dht(coded.new), writer._sos(coded), coder.write(coded)]
+        parts += [writer._dht(coded.new), writer._sos(coded, NUMBERS), coder.write(coded)]
     return b"".join(parts) + b"\xff\xd9"
 
 

@@ -86,6 +86,21 @@ def write_baseline(
     ac_words: _U16,
     ac_sizes: _U8,
 ) -> bytes: ...
+def decode_scan(
+    data: bytes,
+    begin: int,
+    end: int,
+    levels: Sequence[_I16],
+    shapes: _I32,
+    counts: _U8,
+    symbols: _U8,
+    progressive: bool,
+    band: tuple[int, int, int, int],
+    mcus: tuple[int, int],
+    restart_interval: int,
+    salvage: bool,
+    spent: _I64 | None = None,
+) -> tuple[int, int, int, int, int]: ...
 def code_lengths(counts: _I64, limit: int, lengths: _U8) -> None: ...
 
 class SparseLevels:

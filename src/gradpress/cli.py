@@ -6,35 +6,46 @@ user goes to standard error. What takes long to import is imported when the work
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+import time
+from contextlib import closing
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.core import ParameterSource
 
-from gradpress import report
+from gradpress import batch, report
+from gradpress.arguments import arguments
+from gradpress.batch import Ended, Means, Stepped
+from gradpress.console import (
+    INTERRUPTED,
+    available_cores,
+    display,
+    installed_version,
+    is_terminal,
+    say,
+)
 from gradpress.errors import GradpressError, UsageError
-from gradpress.files import STREAM, Task, is_same_file, plan, write_atomically, write_stdout
+from gradpress.files import STREAM, sweep, write_stdout
 from gradpress.goal import request_from_options
+from gradpress.inputs import JPEG_SUFFIXES, SUFFIXES, Found, Gathering, Search, gather
+from gradpress.interrupts import Interrupts
+from gradpress.memory import available
+from gradpress.outputs import Placing, Task, look, plan
 from gradpress.report import Record
+from gradpress.reports import Reports, Wanted
+from gradpress.teller import Teller, Telling
+from gradpress.worker import Job
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from gradpress.options import Options
 
-    from gradpress.pipeline import Options, Snapshot
-    from gradpress.result import Result
+T = TypeVar("T")
 
-MAX_PIXELS = 100_000_000
-MAX_THREADS = 256
-INTERRUPTED = 130
-VERBS = ("compare", "inspect")
+VERBS = ("compare", "inspect", "learn")
 """First arguments that ask for something else than to compress."""
-DEBUG = "GRADPRESS_DEBUG"
-"""The environment variable that asks for the traceback of an unexpected error."""
-
 HELP = """Make pictures small: standard JPEG files, fitted to each picture by gradient descent.
 
 INPUT is a PNG, JPEG, TIFF, WebP, AVIF, BMP, GIF or PPM file, or - for standard input.
@@ -42,63 +53,33 @@ INPUT is a PNG, JPEG, TIFF, WebP, AVIF, BMP, GIF or PPM file, or - for standard 
 \b
 gradpress photo.png                         photo.jpg, hard to tell from photo.png
 gradpress -q 75 *.png -o small              as good as ordinary JPEG at 75, and smaller
+gradpress -r photos -o small                a folder and those below it
 gradpress --target-size 120KB scan.tif      at most 120000 bytes
 gradpress - < photo.png > photo.jpg         in a pipe
 
 \b
 gradpress compare A B                       how much two pictures differ, by every metric
 gradpress inspect FILE...                   what JPEG files hold
+gradpress learn FOLDER -o tables.json       tables for a kind of picture, for any encoder
 (each has a --help of its own; a picture of such a name is ./compare)
 """
 EXIT_STATUS = """Exit status: 0 done, 1 some file failed, 2 wrong usage, 3 a goal is out of reach
-(the closest file was written), 130 interrupted."""
-
-NO_MEMORY = "there is not enough memory for it; free some, or make the picture smaller first"
+(the closest file was written), 4 --check found what could shrink, 130 interrupted."""
 
 
-@dataclass(frozen=True)
-class Display:
-    """Where text for the user goes."""
-
-    say: Callable[[str], None]
-    """A line that stays."""
-    show: Callable[[str], None]
-    """What is under way: a line that the next one replaces, or that is not shown at all."""
+DRY_EFFORT = 1
+"""Where nothing is written, unless the user says otherwise."""
 
 
 @dataclass(frozen=True)
-class Run:
-    """What holds for all pictures of a call."""
+class Limits:
+    """How much may be used: the options of the same names."""
 
-    options: Options
-    overwrite: bool
-    verbose: bool
-    quiet: bool
-
-
-def available_cores() -> int:
-    """Count the processor cores that this process may use."""
-    if sys.version_info >= (3, 13):
-        return min(os.process_cpu_count() or 1, MAX_THREADS)
-    if hasattr(os, "sched_getaffinity"):
-        return min(len(os.sched_getaffinity(0)), MAX_THREADS)
-    return min(os.cpu_count() or 1, MAX_THREADS)
-
-
-def installed_version() -> str:
-    """Read the version from the installed package's metadata."""
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
-
-    try:
-        return version("gradpress")
-    except PackageNotFoundError:
-        return "0+unknown"
-
-
-def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted and not context.resilient_parsing:
-        click.echo(f"gradpress {installed_version()}")
-        context.exit()
+    jobs: int
+    threads: int | None
+    time_limit: float | None
+    total_time: float | None
+    memory_limit: int | None
 
 
 class _Press(click.Command):
@@ -113,7 +94,7 @@ class _Press(click.Command):
     ) -> click.Context:
         """Read the arguments as those of the verb, if the first one is."""
         if not args or args[0] not in VERBS:
-            return super().make_context(info_name, args, parent, **extra)
+            return super().make_context(info_name, _spelled(args), parent, **extra)
         from gradpress.verbs import COMMANDS  # noqa: PLC0415
 
         name = f"{info_name} {args[0]}"
@@ -130,145 +111,94 @@ class _Press(click.Command):
     help=HELP,
     epilog=EXIT_STATUS,
 )
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
-@click.option(
-    "-o",
-    "--output",
-    metavar="OUT",
-    help="A file for one input, else a folder; - is standard output.  [default: beside the input, "
-    "with the suffix .jpg]",
-)
-@click.option(
-    "--target",
-    metavar="METRIC=VALUE",
-    help="At least so good, in as few bytes as possible: ssimulacra2=80, butteraugli=1, "
-    "ms-ssim=0.98, ssim=0.95 or psnr=40.  [default: ssimulacra2=80]",
-)
-@click.option(
-    "-q",
-    "--quality",
-    type=int,
-    metavar="1..100",
-    help="As good, by SSIMULACRA2, as ordinary JPEG of this quality is on this very picture.",
-)
-@click.option(
-    "-d",
-    "--distance",
-    type=float,
-    metavar="D",
-    help="Butteraugli distance (3-norm) at most: 1 is hard to see, 3 is plain.",
-)
-@click.option(
-    "--target-size",
-    metavar="SIZE",
-    help="At most so many bytes, as good as possible: 120000, 120KB, 64KiB, 0.5bpp (bits per "
-    "pixel), 30% (of the input file). Beside a quality: never exceeded.",
-)
-@click.option("--lagrangian", metavar="X", type=float, help="The price of a bit, in units of loss.")
-@click.option(
-    "--loss",
-    type=click.Choice(
-        ["perceptual", "ssimulacra2", "ms-ssim", "ssim", "butteraugli", "mse", "mae"]
-    ),
-    default="perceptual",
-    show_default=True,
-    help="What is descended on. A single metric gains by that metric and risks the others.",
-)
-@click.option(
-    "--chroma-subsampling",
-    type=click.Choice(["auto", "444", "422", "420"]),
-    default="auto",
-    show_default=True,
-    help="How finely colour is kept.",
-)
-@click.option(
-    "--progressive",
-    type=click.Choice(["auto", "on", "off"]),
-    default="auto",
-    show_default=True,
-    help="Scans from coarse to fine; auto takes whichever file is smaller.",
-)
-@click.option(
-    "-e",
-    "--effort",
-    type=click.IntRange(1, 9),
-    default=5,
-    show_default=True,
-    help="1 is fast, 9 is thorough.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1, MAX_THREADS),
-    default=available_cores,
-    show_default="all cores",
-    help="Any number gives the same bytes.",
-)
-@click.option("--seed", type=int, default=0, show_default=True, help="Of whatever is random.")
-@click.option(
-    "--background",
-    metavar="COLOUR",
-    default="white",
-    show_default=True,
-    help="What transparency is laid on: a name or #rrggbb.",
-)
-@click.option(
-    "--max-pixels",
-    metavar="N",
-    type=click.IntRange(min=1),
-    default=MAX_PIXELS,
-    show_default=True,
-    help="Refuse larger pictures before decoding them.",
-)
-@click.option(
-    "--overwrite",
-    type=click.Choice(["never", "always"]),
-    default="never",
-    show_default=True,
-    help="Whether an existing file is replaced.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print a report as JSON on standard output.")
-@click.option("-v", "--verbose", is_flag=True, help="Say how each picture was compressed.")
-@click.option("-Q", "--quiet", is_flag=True, help="Say only what went wrong.")
-@click.option(
-    "--version",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_show_version,
-    help="Print the version.",
-)
+@arguments
 @click.pass_context
 def main(
     context: click.Context,
     /,
     *,
     inputs: tuple[str, ...],
-    output: str | None,
     target: str | None,
-    overwrite: str,
-    as_json: bool,
-    verbose: bool,
-    quiet: bool,
-    **options: Any,  # noqa: ANN401
+    dry_run: bool,
+    check: bool,
+    reports: tuple[Path, ...],
+    history: Path | None,
+    **given: Any,  # noqa: ANN401
 ) -> None:
     """Compress the pictures that the arguments name, and end with the exit status."""
     try:
-        run = Run(_checked(target, options), overwrite == "always", verbose, quiet)
-        tasks = plan(inputs, output, overwrite=run.overwrite)
-        _check_streams(tasks, as_json)
-        records = process(tasks, run)
-        if as_json:
+        gathering, placing = _taken(Gathering, given), _taken(Placing, given)
+        limits, telling = _taken(Limits, given), _taken(Telling, given)
+        writes = not (dry_run or check)
+        if not writes and context.get_parameter_source("effort") is ParameterSource.DEFAULT:
+            given["effort"] = DRY_EFFORT
+        options = _checked(target, given)
+        found = _found(inputs, gathering, placing)
+        tasks = look(found) if check else plan(found, placing, create=writes)
+        wanted = Wanted(reports, history, len(tasks), placing.overwrite != "never")
+        _check_streams(tasks, telling, writes=writes)
+        means = _means(limits, tasks)
+        options["threads"] = limits.threads or max(1, available_cores() // means.jobs)
+        records, interrupted = process(tasks, Job(options, placing, wanted, writes), means, telling)
+        if telling.as_json == "document":
             write_stdout(report.document(records, installed_version()).encode("ascii") + b"\n")
-        code = report.exit_code(records)
+        if interrupted:
+            say("gradpress: interrupted; what was finished is kept, nothing is half-done")
+        code = (
+            report.check_code(records, given["min_savings"]) if check else report.exit_code(records)
+        )
+        code = INTERRUPTED if interrupted else code
     except UsageError as error:
         raise click.UsageError(report.printable(str(error))) from error
     except GradpressError as error:
         say(f"gradpress: {error}")
         code = 1
     except KeyboardInterrupt:
-        say("gradpress: interrupted; what was finished is kept, nothing is half-done")
+        say("gradpress: interrupted")
         code = INTERRUPTED
     context.exit(code)
+
+
+def process(
+    tasks: list[Task], job: Job, means: Means, telling: Telling
+) -> tuple[list[Record], bool]:
+    """Work off the tasks, telling the user of each; and whether the user interrupted that."""
+    folders = {task.output.parent for task in tasks if task.output is not None and job.writes}
+    run = batch.serial if means.jobs == 1 else batch.parallel
+    interrupted = False
+    for folder in folders:
+        sweep(folder)
+    live = not telling.quiet and is_terminal(sys.stderr)
+    with Reports(job.wanted) as reports, Interrupts() as interrupts, display(live=live) as shown:
+        teller = Teller(tasks, shown, telling, _print_line)
+        interrupts.patient = run is batch.parallel
+        try:
+            with closing(run(tasks, job, means, interrupts.came)) as events:
+                for event in events:
+                    interrupts.patient = run is batch.parallel or isinstance(event, Stepped)
+                    if isinstance(event, Ended):
+                        event = Ended(event.index, reports.take(event.record))  # noqa: PLW2901
+                    teller.take(event)
+        except KeyboardInterrupt:
+            interrupted = True
+        interrupted = interrupted or interrupts.came()
+        for folder in folders:
+            sweep(folder)
+        records = teller.finish(batch.INTERRUPTED)
+        reports.write(records)
+    return records, interrupted
+
+
+def _spelled(args: list[str]) -> list[str]:
+    """Spell ``--json=lines`` as the flag that it is."""
+    end = args.index("--") if "--" in args else len(args)
+    spelling = {"--json=lines": "--json-lines", "--json=document": "--json"}
+    return [*(spelling.get(each, each) for each in args[:end]), *args[end:]]
+
+
+def _taken(kind: type[T], given: dict[str, Any]) -> T:
+    """Take the fields of a dataclass out of the options."""
+    return kind(**{field.name: given.pop(field.name) for field in fields(cast("Any", kind))})
 
 
 def _checked(target: str | None, options: dict[str, Any]) -> Options:
@@ -278,145 +208,49 @@ def _checked(target: str | None, options: dict[str, Any]) -> Options:
     return cast("Options", {"target": target, **options})
 
 
-def process(tasks: list[Task], run: Run) -> list[Record]:
-    """Compress one picture after the other, telling the user of each."""
-    records = []
-    with _display(live=not run.quiet and is_terminal(sys.stderr)) as display:
-        for number, task in enumerate(tasks, 1):
-            position = f"{number}/{len(tasks)} " if len(tasks) > 1 else ""
-            record = _attempt(task, run, position, display.show)
-            for line in report.text(record, verbose=run.verbose, quiet=run.quiet):
-                display.say(line)
-            records.append(record)
-    return records
+def _found(inputs: tuple[str, ...], gathering: Gathering, placing: Placing) -> list[Found]:
+    """Find the pictures."""
+    if STREAM in inputs and gathering.files_from == STREAM:
+        raise UsageError("standard input (-) holds either a picture or the list of files")
+    output = None if placing.to_stdout or placing.output is None else Path(placing.output)
+    search = Search(
+        exclude=gathering.exclude,
+        suffixes=JPEG_SUFFIXES if placing.in_place else SUFFIXES,
+        without=output,
+        made_suffix=placing.suffix if output is None else "",
+    )
+    found = gather(inputs, gathering, search)
+    if not found:
+        say("gradpress: there are no pictures to compress")
+    return found
 
 
-def _attempt(task: Task, run: Run, position: str, show: Callable[[str], None]) -> Record:
-    """Compress one picture; whatever goes wrong with it, of whatever kind, becomes its record."""
-    name = _name(task.source)
-    if task.refusal is not None:
-        return report.failed(name, task.refusal)
-    try:
-        result = _compressed(task, run, position, show)
-        _deliver(task, result, run.overwrite)
-        return report.finished(name, _name(task.output), result, peak_rss_bytes())
-    except UsageError:
-        raise
-    except Exception as error:
-        return report.failed(name, told(error))
-
-
-def _compressed(task: Task, run: Run, position: str, show: Callable[[str], None]) -> Result:
-    name = _name(task.source)
-    show(report.progress(position + name, []))
-    # NumPy's BLAS, which nothing here uses, would start a thread for every core.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from gradpress import _kernels  # noqa: PLC0415
-
-    _kernels.keep_freed_memory()
-    from gradpress.pipeline import steps  # noqa: PLC0415
-
-    options: Options = {**run.options, "name": name}
-    for snapshot in steps(task.source or sys.stdin.buffer, **options):
-        show(report.progress(position + name, _under_way(snapshot)))
-    return snapshot.best
-
-
-def _under_way(snapshot: Snapshot) -> list[str]:
-    step, measured, metric = snapshot.step, snapshot.measured, snapshot.metric
-    parts = [] if step is None else [f"step {step.index}"]
-    if measured is not None:
-        parts += [
-            f"{metric.name} {measured.quality:.{metric.digits}f}",
-            f"{measured.bytes:.0f} bytes",
-        ]
-    return parts
-
-
-def _deliver(task: Task, result: Result, overwrite: bool) -> None:
-    unchanged = result.status.value == report.PASSED_THROUGH
-    if task.output is None:
-        write_stdout(result.data)
-    elif not (unchanged and is_same_file(task.source, task.output)):
-        write_atomically(task.output, result.data, overwrite=overwrite)
-
-
-def told(error: Exception) -> str:
-    """Give the reason for the user, and say the traceback too where that is asked for."""
-    if os.environ.get(DEBUG):
-        _print_traceback(error)
-    if isinstance(error, GradpressError):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return NO_MEMORY
-    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return (
-        f"unexpected {what}; this is a defect of gradpress, please report it with the picture "
-        f"({DEBUG}=1 shows where it happened)"
+def _means(limits: Limits, tasks: list[Task]) -> Means:
+    """What the batch may use of this machine."""
+    work = sum(task.refusal is None and task.done is None for task in tasks)
+    jobs = max(1, min(limits.jobs, work))
+    total = limits.total_time
+    return Means(
+        jobs=jobs,
+        time_limit=limits.time_limit,
+        deadline=None if total is None else time.monotonic() + total,
+        memory_limit=limits.memory_limit,
+        available=available() if jobs > 1 else None,
     )
 
 
-def _print_traceback(error: Exception) -> None:
-    import traceback  # noqa: PLC0415
-
-    say("".join(traceback.format_exception(error)))
-
-
-def _check_streams(tasks: list[Task], as_json: bool) -> None:
+def _check_streams(tasks: list[Task], telling: Telling, *, writes: bool) -> None:
     reads = any(task.source is None for task in tasks)
-    writes = any(task.output is None for task in tasks)
-    if writes and as_json:
+    pictures = writes and any(task.output is None for task in tasks)
+    if pictures and telling.as_json:
         raise UsageError("standard output takes the picture or --json, not both; give -o FILE")
-    if sys.stdout is None and (writes or as_json):
+    if sys.stdout is None and (pictures or telling.as_json):
         raise UsageError("standard output is closed; redirect it to a file")
-    if writes and is_terminal(sys.stdout):
+    if pictures and is_terminal(sys.stdout):
         raise UsageError("a terminal does not take a picture; redirect it, or give -o FILE")
     if reads and (sys.stdin is None or is_terminal(sys.stdin)):
         raise UsageError("no picture comes from standard input; redirect one into it")
 
 
-def say(text: str) -> None:
-    """Tell the user; if nobody can be told any more, the work goes on."""
-    with suppress(OSError):
-        click.echo(text, err=True)
-
-
-def is_terminal(stream: Any) -> bool:  # noqa: ANN401
-    """Whether a person sits at the other end; no stream is none."""
-    return stream is not None and stream.isatty()
-
-
-def _name(path: Path | None) -> str:
-    return STREAM if path is None else str(path)
-
-
-@contextmanager
-def _display(*, live: bool) -> Iterator[Display]:
-    """Plain lines on standard error; in a terminal also a line that moves."""
-    if not live:
-        yield Display(say=say, show=lambda _: None)
-        return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.live import Live  # noqa: PLC0415
-    from rich.spinner import Spinner  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
-
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
-    spinner = Spinner("dots")
-    with Live(
-        spinner, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
-    ):
-        yield Display(
-            say=lambda text: console.print(text, soft_wrap=True),
-            show=lambda text: spinner.update(text=Text(text, no_wrap=True, overflow="ellipsis")),
-        )
-
-
-def peak_rss_bytes() -> int | None:
-    """Ask for the most memory this process ever held; None where there is no such account."""
-    try:
-        import resource  # noqa: PLC0415
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+def _print_line(line: str) -> None:
+    write_stdout(line.encode("ascii") + b"\n")

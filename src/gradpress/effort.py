@@ -17,23 +17,25 @@ class Effort:
     """Share of a small picture's rows that λ and the layout are forecast from."""
     evaluations: int
     """Gradients of a perceptual loss after the start."""
-    thorough: bool = False
-    """Whether the default loss takes in Butteraugli, which costs as much as all the rest."""
+    ease: float = 1.0
+    """How generous the margin beyond a quality is."""
+    sights: int = 1
+    """Ways of weighing errors that the default loss is descended on with, one after the other."""
 
 
 SUBSAMPLINGS = ("420", "444", "422")
 """Layouts that ``auto`` tries, in this order."""
 
 LADDER = (
-    Effort(0, 1 / 16, 0),
+    Effort(0, 1 / 16, 0, ease=2.5),
     Effort(0, 1 / 5, 1),
     Effort(1, 1 / 5, 3),
     Effort(2, 1 / 5, 5),
     Effort(3, 1 / 5, 8),
     Effort(5, 1 / 5, 12),
-    Effort(8, 1 / 5, 8, thorough=True),
-    Effort(13, 1 / 5, 13, thorough=True),
-    Effort(21, 1 / 5, 20, thorough=True),
+    Effort(8, 1 / 5, 12, sights=2),
+    Effort(13, 1 / 5, 14, sights=3),
+    Effort(21, 1 / 5, 16, sights=4),
 )
 
 

@@ -17,3 +17,7 @@ class ImageTooLarge(GradpressError):
 
 class UsageError(GradpressError):
     """The options contradict each other or a value is out of range."""
+
+
+class OutputExists(GradpressError):
+    """A file of the output's name is there, and was to stay."""

@@ -1,4 +1,4 @@
-"""Where output goes, and writing it so that nothing is ever lost or half-written."""
+"""Writing files so that nothing is ever lost or half-written."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ import os
 import secrets
 import stat
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from gradpress.errors import GradpressError, UsageError
+from gradpress.errors import GradpressError, OutputExists
+
+try:
+    import fcntl
+except ImportError:  # Windows, where an open file cannot be removed anyway
+    fcntl = None  # type: ignore[assignment]
 
 STREAM = "-"
 """Standard input or output, as the command line names it."""
-SUFFIX = ".jpg"
-
-_WAY_OUT = "give another name with -o, or --overwrite always (in Python overwrite=True)"
+WAY_OUT = "give another name with -o, or --overwrite always (in Python overwrite=True)"
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space or give -o another place",
     errno.EDQUOT: "the disk quota is used up; free some space or give -o another place",
@@ -28,50 +31,12 @@ _REASONS = {
     errno.EROFS: "the file system is read-only; give -o another place",
     errno.ENOENT: "its folder does not exist; create it first, or give -o another place",
     errno.ENOTDIR: "its folder is not a folder; give -o another place",
-    errno.EEXIST: f"it exists already; {_WAY_OUT}",
+    errno.EEXIST: f"it exists already; {WAY_OUT}",
     errno.ENAMETOOLONG: "its name is too long; give a shorter one with -o",
 }
-
-
-@dataclass(frozen=True)
-class Task:
-    """One input, where its output goes, and why it must not (None: nothing is in the way)."""
-
-    source: Path | None
-    """None is standard input."""
-    output: Path | None
-    """None is standard output."""
-    refusal: str | None = None
-
-
-def plan(inputs: Sequence[str], output: str | None, *, overwrite: bool) -> list[Task]:
-    """Name every input's output, and look for what is in the way before any work is done.
-
-    Creates the folder that ``output`` names, where it names one. Raises UsageError if input and
-    output do not go together at all.
-    """
-    many = len(inputs) > 1
-    _check_streams(inputs, output)
-    if output is not None and output != STREAM and _is_folder(output, many):
-        _make_folder(output)
-    writers: dict[str, str] = {}
-    return [
-        _task(source, output_path(source, output, many), overwrite, writers) for source in inputs
-    ]
-
-
-def output_path(source: str, output: str | None, many: bool) -> Path | None:
-    """Name the output: None for standard output.
-
-    ``output`` is a file for one input, and a folder for many, or if it is one or ends like one.
-    Without it the output lies beside the input, with the suffix ``.jpg``.
-    """
-    if output == STREAM or (output is None and source == STREAM):
-        return None
-    beside = Path(source).parent / f"{Path(source).stem}{SUFFIX}"
-    if output is None:
-        return beside
-    return Path(output, beside.name) if _is_folder(output, many) else Path(output)
+_PREFIX, _TEMPORARY = ".gradpress-", ".tmp"
+_ABANDONED_SECONDS = 24 * 3600
+"""Age from which a temporary file counts as left behind where locks tell nothing."""
 
 
 def is_same_file(one: Path | None, other: Path | None) -> bool:
@@ -82,37 +47,112 @@ def is_same_file(one: Path | None, other: Path | None) -> bool:
         return False
 
 
-def write_atomically(path: Path, data: bytes, *, overwrite: bool = False) -> None:
+def write_atomically(
+    path: Path,
+    data: bytes | Iterable[bytes],
+    *,
+    overwrite: bool = False,
+    like: os.stat_result | None = None,
+) -> None:
     """Write a file that is complete or not there: a temporary file beside it takes its name.
+
+    ``data`` may come piece by piece.
 
     Without ``overwrite`` an existing file stands, even one that appears meanwhile. With it, a
     regular file is replaced and its permissions are kept; links, folders and devices never are.
-    Raises GradpressError.
+    The file gets the times and permissions of ``like``, if that is given. Raises GradpressError;
+    OutputExists if an existing file stands.
     """
-    temporary = path.with_name(f".gradpress-{secrets.token_hex(8)}.tmp")
     try:
-        replaced = _occupant(path)
+        replaced = occupant(path)
         if overwrite and replaced is not None:
-            _check_regular(path, replaced)
-        try:
-            _write_durably(temporary, data, replaced)
+            check_regular(path, replaced)
+        with _temporary(path.parent) as (file, temporary):
+            _write_durably(file, temporary, data, like or replaced, times=like is not None)
             if overwrite:
                 temporary.replace(path)
             else:
                 _take_free_name(temporary, path)
-        finally:
-            with suppress(OSError):
-                temporary.unlink()
         _sync_folder(path.parent)
+    except FileExistsError as error:
+        raise OutputExists(explain(path, error)) from error
     except OSError as error:
-        raise GradpressError(_explain(path, error)) from error
+        raise GradpressError(explain(path, error)) from error
 
 
-def _task(source: str, target: Path | None, overwrite: bool, writers: dict[str, str]) -> Task:
-    refusal = None
-    if target is not None:
-        refusal = _clash(source, target, writers) or _obstacle(source, target, overwrite)
-    return Task(None if source == STREAM else Path(source), target, refusal)
+def keep_backup(path: Path) -> Path:
+    """Give a file a second name that outlives its replacement: NAME.orig, NAME.orig.1 and so on.
+
+    No existing file is replaced; one that is this very file already is the backup.
+    """
+    count = 0
+    while True:
+        backup = path.with_name(f"{path.name}.orig{f'.{count}' if count else ''}")
+        if is_same_file(path, backup):
+            return backup
+        with suppress(FileExistsError, OutputExists):
+            try:
+                backup.hardlink_to(path)
+            except FileExistsError:
+                raise
+            except (OSError, NotImplementedError):
+                write_atomically(backup, path.read_bytes(), like=path.stat())
+            return backup
+        count += 1
+
+
+def sweep(folder: Path) -> None:
+    """Remove temporary files that killed processes left; those in use are locked and stay."""
+    with suppress(OSError):
+        for path in sorted(folder.glob(f"{_PREFIX}*{_TEMPORARY}")):
+            with suppress(OSError):
+                _remove_abandoned(path)
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[tuple[BinaryIO, Path]]:
+    """Open a new file that is removed at the end unless it was renamed; the lock says it is in use.
+
+    Between its creation and its lock another run may take it for abandoned: then it is made anew.
+    """
+    while True:
+        temporary = folder / f"{_PREFIX}{secrets.token_hex(8)}{_TEMPORARY}"
+        with temporary.open("xb") as file:
+            try:
+                _lock(file.fileno(), wait=True)
+                if fcntl is not None and os.fstat(file.fileno()).st_nlink == 0:
+                    continue
+                yield file, temporary
+            finally:
+                with suppress(OSError):
+                    temporary.unlink()
+        return
+
+
+def _lock(descriptor: int, *, wait: bool) -> bool:
+    """Lock a file as long as it is open; False where that cannot be told."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        raise
+    except OSError:  # a file system without locks
+        return False
+    return True
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove a temporary file of which nobody holds the lock; raises OSError."""
+    if not stat.S_ISREG(path.lstat().st_mode):
+        return
+    with path.open("rb") as file:
+        known = _lock(file.fileno(), wait=False)
+        old = time.time() - os.fstat(file.fileno()).st_ctime > _ABANDONED_SECONDS
+        if known:
+            path.unlink()
+    if old and not known:
+        path.unlink()
 
 
 def write_stdout(data: bytes) -> None:
@@ -142,61 +182,7 @@ def _abandon_stdout() -> None:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def _check_streams(inputs: Sequence[str], output: str | None) -> None:
-    if len(inputs) > 1 and STREAM in inputs:
-        raise UsageError("standard input (-) can only be compressed on its own")
-    if len(inputs) > 1 and output == STREAM:
-        raise UsageError("standard output (-o -) takes one picture only; give -o a folder")
-    if STREAM in inputs and output not in (None, STREAM) and _is_folder(str(output), many=False):
-        raise UsageError(f"-o {output} is a folder; standard input needs the name of a file there")
-
-
-def _is_folder(output: str, many: bool) -> bool:
-    return many or output.endswith((os.sep, os.altsep or os.sep)) or Path(output).is_dir()
-
-
-def _make_folder(output: str) -> None:
-    try:
-        Path(output).mkdir(parents=True, exist_ok=True)
-    except FileExistsError:
-        raise UsageError(f"-o {output} is a file; several pictures need a folder") from None
-    except OSError as error:
-        raise UsageError(f"-o {output}: the folder cannot be created ({error.strerror})") from error
-
-
-def _clash(source: str, target: Path, writers: dict[str, str]) -> str | None:
-    """Note in ``writers`` who writes where; the second to the same place is refused."""
-    place = os.path.normcase(os.path.realpath(target))
-    if place in writers:
-        return f"{target} is also the output of {writers[place]}; rename one or use two folders"
-    writers[place] = source
-    return None
-
-
-def _obstacle(source: str, target: Path, overwrite: bool) -> str | None:
-    try:
-        _check_free(source, target, overwrite)
-    except OSError as error:
-        return _explain(target, error)
-    except GradpressError as error:
-        return str(error)
-    return None
-
-
-def _check_free(source: str, target: Path, overwrite: bool) -> None:
-    occupant = _occupant(target)
-    if occupant is not None and overwrite:
-        _check_regular(target, occupant)
-    elif occupant is not None:
-        if source != STREAM and is_same_file(Path(source), target):
-            raise GradpressError(f"its output would replace it; {_WAY_OUT}")
-        raise FileExistsError(errno.EEXIST, "")
-    target.parent.stat()
-    if not os.access(target.parent, os.W_OK):
-        raise PermissionError(errno.EACCES, "")
-
-
-def _occupant(path: Path) -> os.stat_result | None:
+def occupant(path: Path) -> os.stat_result | None:
     """Look up what bears that name, links not followed; None if nothing does."""
     try:
         return path.lstat()
@@ -204,24 +190,36 @@ def _occupant(path: Path) -> os.stat_result | None:
         return None
 
 
-def _check_regular(path: Path, occupant: os.stat_result) -> None:
-    if not stat.S_ISREG(occupant.st_mode):
+def check_regular(path: Path, there: os.stat_result) -> None:
+    """Refuse to replace what is no regular file."""
+    if not stat.S_ISREG(there.st_mode):
         kinds = {stat.S_IFDIR: "a folder", stat.S_IFLNK: "a symbolic link"}
-        kind = kinds.get(stat.S_IFMT(occupant.st_mode), "a device or pipe")
+        kind = kinds.get(stat.S_IFMT(there.st_mode), "a device or pipe")
         raise GradpressError(
             f"{path} is {kind} and is not replaced; give -o the name of a regular file"
         )
 
 
-def _write_durably(temporary: Path, data: bytes, replaced: os.stat_result | None) -> None:
-    """Create a file with the permissions of the one it replaces, else as the umask says."""
-    with temporary.open("xb") as file:
-        if replaced is not None:
-            with suppress(OSError):
-                temporary.chmod(stat.S_IMODE(replaced.st_mode) & 0o777)
-        file.write(data)
-        file.flush()
-        _sync(file.fileno())
+def _write_durably(
+    file: BinaryIO,
+    temporary: Path,
+    data: bytes | Iterable[bytes],
+    like: os.stat_result | None,
+    *,
+    times: bool,
+) -> None:
+    """Write all, with the permissions and if wanted the times of another file."""
+    if like is not None:
+        with suppress(OSError):
+            temporary.chmod(stat.S_IMODE(like.st_mode) & 0o777)
+    file.writelines([data] if isinstance(data, bytes) else data)
+    file.flush()
+    _sync(file.fileno())
+    if fcntl is None:
+        file.close()  # Windows renames no open file
+    if like is not None and times:
+        with suppress(OSError):
+            os.utime(temporary, ns=(like.st_atime_ns, like.st_mtime_ns))
 
 
 def _take_free_name(temporary: Path, path: Path) -> None:
@@ -263,6 +261,7 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _explain(path: Path, error: OSError) -> str:
+def explain(path: Path, error: OSError) -> str:
+    """Say why a file cannot be written, and what to do."""
     reason = _REASONS.get(error.errno or 0) or error.strerror or type(error).__name__
     return f"{path} cannot be written: {reason}"

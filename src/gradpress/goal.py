@@ -71,6 +71,14 @@ class Lagrangian:
         return f"λ = {self.value:g}"
 
 
+@dataclass(frozen=True)
+class Lossless:
+    """The same coefficients in as few bytes as possible: asked for instead of a goal."""
+
+    def __str__(self) -> str:
+        return "the same coefficients"
+
+
 Goal = Target | TargetSize | Lagrangian
 
 DEFAULT_GOAL = Target(metric("ssimulacra2"), 80.0)

@@ -1,4 +1,4 @@
-"""What a JPEG file holds, for people and as plain data; nothing is decoded."""
+"""What a JPEG file holds, for people and as plain data; no pixels are decoded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from gradpress import findings
+from gradpress.findings import Findings
 from gradpress.jpeg import metadata, quality, reader
+from gradpress.jpeg.colour import colour_model, component_names
 from gradpress.jpeg.metadata import Metadata
 from gradpress.jpeg.params import ZIGZAG
 from gradpress.jpeg.reader import Frame, Jpeg, QuantisationTable, StoredScan
@@ -126,6 +129,8 @@ class Inspection:
     accounting: dict[str, int]
     """Bytes by use; their sum is the file's."""
     segments: tuple[Segment, ...]
+    findings: Findings
+    """What its coefficients say."""
     trailing_jpeg: bool
     """Whether another JPEG picture follows the end of this one."""
     defects: tuple[str, ...]
@@ -166,6 +171,7 @@ def inspect(data: bytes, name: str = "the picture") -> Inspection:
         metadata=found,
         accounting=_accounting(jpeg.parts),
         segments=tuple(_segment(part, jpeg) for part in jpeg.parts),
+        findings=findings.find(jpeg, names),
         trailing_jpeg=any(
             part.kind is Kind.TRAILING and data.startswith(b"\xff\xd8\xff", part.begin)
             for part in jpeg.parts
@@ -178,38 +184,6 @@ def kind(frame: Frame) -> str:
     """Name the process (T.81, table B.1)."""
     name = _KINDS[frame.marker & 3]
     return f"differential {name}" if frame.marker & 4 else name
-
-
-def colour_model(frame: Frame, found: Metadata) -> str:
-    """What the components are, guessed as libjpeg's jdapimin.c does."""
-    identifiers = bytes(component.identifier for component in frame.components)
-    match len(identifiers), found.adobe_transform:
-        case 1, _:
-            return "grey"
-        case 3, transform if found.jfif is None and (
-            transform == 0 or (transform is None and identifiers == b"RGB")
-        ):
-            return "RGB"
-        case 3, _:
-            return "YCbCr"
-        case 4, 2:
-            return "YCCK"
-        case 4, _:
-            return "CMYK"
-    return "unknown"
-
-
-def component_names(frame: Frame, colour: str) -> tuple[str, ...]:
-    """Name the components by the colour model, or by their identifiers."""
-    names = {
-        "grey": ("Y",),
-        "YCbCr": ("Y", "Cb", "Cr"),
-        "RGB": ("R", "G", "B"),
-        "CMYK": ("C", "M", "Y", "K"),
-        "YCCK": ("Y", "Cb", "Cr", "K"),
-    }
-    numbers = tuple(str(component.identifier) for component in frame.components)
-    return names.get(colour, numbers)
 
 
 def layout_name(factors: list[tuple[int, int]]) -> str | None:
@@ -235,6 +209,7 @@ def text(found: Inspection) -> Iterator[str]:
     yield f"  colour      {', '.join(dict.fromkeys(filter(None, (found.colour, found.layout))))}"
     yield f"  components  {', '.join(map(_component_text, found.components))}"
     yield f"  quality     {quality_text(found)}"
+    yield f"  tables      {findings.tables_text(found.findings)}"
     if found.restart_interval:
         yield f"  restarts    every {_count(found.restart_interval, 'MCU')}"
     uses = (f"{use} {count}" for use, count in found.accounting.items())
@@ -247,11 +222,13 @@ def text(found: Inspection) -> Iterator[str]:
     yield f"  {_count(len(found.scans), 'scan')}"
     for number, scan in enumerate(found.scans, 1):
         yield f"    {number:<3} {_scan_text(scan, found)}"
+    yield from findings.text(found.findings)
     if found.trailing_jpeg:
         yield "  note: another JPEG picture follows the end of this one"
-    yield from (f"  note: {printable(defect)}" for defect in found.defects[:SHOWN_DEFECTS])
-    if len(found.defects) > SHOWN_DEFECTS:
-        yield f"  note: and {len(found.defects) - SHOWN_DEFECTS} defects more"
+    defects = (*found.defects, *found.findings.damage)
+    yield from (f"  note: {printable(defect)}" for defect in defects[:SHOWN_DEFECTS])
+    if len(defects) > SHOWN_DEFECTS:
+        yield f"  note: and {len(defects) - SHOWN_DEFECTS} defects more"
 
 
 def quality_text(found: Inspection) -> str:

@@ -6,8 +6,9 @@ What a metric needs is imported when it is prepared, so that names and descripti
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gradpress.errors import UsageError
@@ -19,8 +20,24 @@ if TYPE_CHECKING:
 Scorer = Callable[["Picture"], float]
 """Scores a picture of the reference's shape."""
 
+Pool = Callable[[Sequence[float], Sequence[float]], float]
+"""Makes one score of several; the second are their shares of the pixels, 1 together."""
+
 MOST_DECIBELS = 100.0
 """PSNR of pictures that are the same, or nearly."""
+
+
+def _mean(scores: Sequence[float], shares: Sequence[float], power: float = 1.0) -> float:
+    total = sum(share * score**power for score, share in zip(scores, shares, strict=True))
+    return float(total ** (1 / power))
+
+
+def _worst(distances: Sequence[float], _: Sequence[float]) -> float:
+    return max(distances)
+
+
+def _decibels(scores: Sequence[float], shares: Sequence[float]) -> float:
+    return -10 * math.log10(_mean([10 ** (-score / 10) for score in scores], shares))
 
 
 @dataclass(frozen=True)
@@ -41,6 +58,8 @@ class Metric:
     """From a reference to its scorer, once for many pictures."""
     goals: tuple[float, float]
     """The least and the most that can be asked for."""
+    pool: Pool
+    """Of the scores of a picture's parts, near the whole's."""
     estimate: Callable[[Picture, Workers], Scorer] | None = None
     """A quicker scorer, nearly as good."""
 
@@ -139,6 +158,7 @@ METRICS: tuple[Metric, ...] = (
         digits=2,
         prepare=_ssimulacra2,
         goals=(-100.0, 100.0),
+        pool=_mean,
         estimate=_quick_ssimulacra2,
     ),
     Metric(
@@ -149,6 +169,7 @@ METRICS: tuple[Metric, ...] = (
         digits=4,
         prepare=_butteraugli,
         goals=(0.01, 100.0),
+        pool=partial(_mean, power=3),
     ),
     Metric(
         name="butteraugli-max",
@@ -158,6 +179,7 @@ METRICS: tuple[Metric, ...] = (
         digits=4,
         prepare=_butteraugli_max,
         goals=(0.01, 200.0),
+        pool=_worst,
     ),
     Metric(
         name="ms-ssim",
@@ -167,6 +189,7 @@ METRICS: tuple[Metric, ...] = (
         digits=5,
         prepare=_ms_ssim,
         goals=(0.0, 1.0),
+        pool=_mean,
     ),
     Metric(
         name="ssim",
@@ -176,6 +199,7 @@ METRICS: tuple[Metric, ...] = (
         digits=5,
         prepare=_ssim,
         goals=(0.0, 1.0),
+        pool=_mean,
     ),
     Metric(
         name="psnr",
@@ -185,6 +209,7 @@ METRICS: tuple[Metric, ...] = (
         digits=3,
         prepare=_psnr,
         goals=(1.0, MOST_DECIBELS),
+        pool=_decibels,
     ),
     Metric(
         name="psnr-y",
@@ -194,6 +219,7 @@ METRICS: tuple[Metric, ...] = (
         digits=3,
         prepare=_psnr_y,
         goals=(1.0, MOST_DECIBELS),
+        pool=_decibels,
     ),
 )
 """In the order in which they are told."""

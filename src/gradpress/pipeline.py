@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
-from typing import TypedDict, TypeVar, Unpack
+from typing import TypeVar, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
+from gradpress import units
+from gradpress.bands import BIG, Panorama, scored
+from gradpress.by_method import descend_by_pixel
 from gradpress.check import checked
-from gradpress.descent import Recorder, Step, Stop
+from gradpress.descent import Recorder, Solution, Step, Stop
 from gradpress.distortion import AbsoluteError, Distortion, Picture, SquaredError
 from gradpress.distortion.blend import Blend
-from gradpress.distortion.recipes import PERCEPTUAL, RECIPES, THOROUGH, Recipe
-from gradpress.distortion.ssimulacra2 import Ssimulacra2Error
+from gradpress.distortion.importance import Weights, emphasised, read_importance
+from gradpress.distortion.own import OwnLoss, Sum, imported, own_loss
+from gradpress.distortion.recipes import RECIPES, Recipe, recipe_of_own, recipe_of_sum
 from gradpress.effort import SUBSAMPLINGS, Effort, effort_of
 from gradpress.errors import UsageError
 from gradpress.goal import (
     Goal,
+    Lagrangian,
     Target,
     TargetSize,
     request_from_options,
 )
-from gradpress.image import DEFAULT_MAX_PIXELS, Image, Source, read_image
+from gradpress.image import Image, Source
+from gradpress.jpeg import qtables
 from gradpress.jpeg.objective import Encoding, JpegObjective
 from gradpress.jpeg.params import FACTORS, Layout, Symbols
+from gradpress.jpeg.qtables import Tables
 from gradpress.jpeg.start import prepare
+from gradpress.jpeg.visibility import Sight
 from gradpress.jpeg.writer import Metadata, Written, write
+from gradpress.lossless import lossless
+from gradpress.methods import PROXIMAL, Choice
 from gradpress.metrics import Metric, metric
+from gradpress.options import DEFAULTS, Options
 from gradpress.ordinary import resolved
-from gradpress.perceive import Studio, descend_perceptually
-from gradpress.plan import first_encoding, plan
+from gradpress.original import Again
+from gradpress.perceive import descend_perceptually
+from gradpress.plan import first_encoding, plan, price
 from gradpress.result import Result, Status
-from gradpress.search import Measured, Pursuit, descend, planes_of
+from gradpress.search import Measured, Pursuit, descend, planes_of, scorers
+from gradpress.studio import Studio
 from gradpress.workers import SERIAL, Workers
 
 T = TypeVar("T")
@@ -49,44 +64,10 @@ LOSSES: dict[str, Callable[[Picture, Workers], Distortion]] = {
 LAYOUTS = {"auto": SUBSAMPLINGS, "444": ("444",), "422": ("422",), "420": ("420",)}
 PROGRESSIVE = {"auto": None, "on": True, "off": False}
 MAX_THREADS = 256
+DESCENT = 0.6
+"""Part of a time limit after which the descent ends; the rest is for landing on the goal."""
 HEADER_BYTES = 600
 """About what a file holds beside its entropy-coded data and metadata."""
-
-
-class Options(TypedDict, total=False):
-    """What :func:`compress` and :func:`steps` take, named as on the command line."""
-
-    target: str | None
-    """At least so good, measured on the file: ``"ssimulacra2=80"`` (the default goal),
-    ``"butteraugli=1"``, ``"ms-ssim=0.98"``, ``"ssim=0.95"``, ``"psnr=38"``."""
-    quality: int | None
-    """1…100: as good, by SSIMULACRA2, as ordinary JPEG of this quality on this very picture."""
-    distance: float | None
-    """Butteraugli's 3-norm at most."""
-    target_size: str | int | None
-    """Bytes at most: ``120000``, ``"120KB"``, ``"0.5bpp"``, ``"30%"`` of the input file; beside a
-    quality it is not exceeded, even if the quality is then missed."""
-    lagrangian: float | None
-    """λ, in units of the loss per bit."""
-    loss: str
-    """``perceptual`` (default), ``ssimulacra2``, ``ms-ssim``, ``ssim``, ``butteraugli``, ``mse`` or
-    ``mae``."""
-    chroma_subsampling: str
-    """``auto`` (default), ``444``, ``422`` or ``420``."""
-    progressive: str
-    """``auto`` (default: whichever is smaller), ``on`` or ``off``."""
-    effort: int
-    """1 (fast) to 9 (thorough); 5 by default."""
-    threads: int
-    """Threads that share the work (default 1); the file is the same for any number."""
-    seed: int
-    """Of whatever is random; nothing is at present, and equal options give equal bytes."""
-    background: str
-    """What transparency is laid on: a colour as CSS names it, white by default."""
-    max_pixels: int
-    """Larger pictures are refused before they are decoded."""
-    name: str | None
-    """What messages call the picture."""
 
 
 @dataclass(frozen=True)
@@ -119,45 +100,112 @@ def compress(source: Source, **options: Unpack[Options]) -> Result:
 
 def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
     """The same by steps: each gives the measured best so far, and stopping early is fine."""
+    if options.get("lossless") or options.get("salvage"):
+        recoded = lossless(source, _known(options))
+        yield Snapshot(None, None, metric("ssimulacra2"), lambda: recoded)
+        return
     job = _Job.of(source, options)
     if isinstance(job.goal, TargetSize) and _fits(job.image, job.goal):
         passed = job.passed_through("the input already fits into the size asked for")
         yield Snapshot(None, None, job.metric, lambda: passed)
         return
-    for snapshot in _pursue(job):
+    for snapshot in _in_time(job):
         yield snapshot
     if job.ceiling is not None and len(snapshot.best.data) > job.ceiling.bytes:
-        yield from _pursue(replace(job, goal=job.ceiling, missed=job.goal))
+        yield from _in_time(replace(job, goal=job.ceiling, missed=job.goal))
+
+
+def _in_time(job: _Job) -> Iterator[Snapshot]:
+    """Pursue the goal until the time is up and a file was measured, which fits if it has to."""
+    limit = job.goal.bytes if isinstance(job.goal, TargetSize) else math.inf
+    done = False
+    for snapshot in _pursue(job):
+        yield snapshot
+        done = done or (snapshot.measured is not None and snapshot.measured.bytes <= limit)
+        if done and job.is_late(1):
+            return
 
 
 def _pursue(job: _Job) -> Iterator[Snapshot]:
     """Descend towards the goal, and record."""
     recorder: Recorder[Encoding] = Recorder()
+    qualities: list[float | None] = []
+    best: Measured | None = None
     with Workers(job.threads) as workers:
         descent = _by_pixel if isinstance(job.loss, str) else _by_eye
         for step, measured in descent(job, workers):
             recorder.add(step)
-            yield Snapshot(step, measured, job.metric, lambda: job.finish(recorder))
+            qualities.append(None if measured is None else measured.quality)
+            if recorder.best is step:
+                best = measured
+            so_far = partial(job.finish, recorder.solution(job.stop), best, tuple(qualities))
+            yield Snapshot(step, measured, job.metric, so_far)
 
 
 def _by_eye(job: _Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measured | None]]:
     """Descend on a loss that sees like a person."""
     assert isinstance(job.loss, Recipe)
-    studio = Studio(job.planes, job.loss, job.loss.blend(job.planes, workers), workers)
-    pursuit = job.pursuit(None, workers, prepared=studio.loss)
-    return descend_perceptually(studio, job.layouts, pursuit, job.effort.evaluations)
+    if job.big:
+        panorama = Panorama(
+            job.planes,
+            job.loss,
+            job.layouts,
+            job.effort.evaluations,
+            job.metric,
+            workers,
+            job.tables,
+            job.frozen,
+            job.importance,
+        )
+        return panorama.descend(job.goal, job.file_bytes)
+    recipe, blend = job.loss, job.loss.blend(job.planes, workers)
+    pursuit = job.pursuit(None, workers, prepared=blend)
+    loss = emphasised(blend, job.planes, job.importance)
+    sights = (recipe.sight, *recipe.others)[: job.effort.sights]
+    if isinstance(job.goal, Lagrangian):
+        sights = sights[:1]  # J by another sight is another J
+
+    def descent(sight: Sight) -> Iterator[tuple[Step[Encoding], Measured | None]]:
+        sighted = replace(recipe, sight=sight)
+        studio = Studio(job.planes, sighted, loss, workers, job.tables, job.frozen, job.importance)
+        return descend_perceptually(studio, job.layouts, pursuit, job.evaluations, job.choice)
+
+    return _in_turn(map(descent, sights))
+
+
+def _in_turn(
+    descents: Iterable[Iterator[tuple[Step[Encoding], Measured | None]]],
+) -> Iterator[tuple[Step[Encoding], Measured | None]]:
+    """One descent after the other, the steps counted through."""
+    steps, seconds, evaluations = 0, 0.0, 0
+    for descent in descents:
+        most = evaluations
+        for each, measured in descent:
+            most = max(most, each.evaluations + evaluations)
+            step = replace(
+                each, index=each.index + steps, seconds=each.seconds + seconds, evaluations=most
+            )
+            yield step, measured
+        steps, seconds, evaluations = step.index + 1, step.seconds, most
 
 
 def _by_pixel(job: _Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measured | None]]:
     """Descend on a loss that is a sum over samples."""
     assert isinstance(job.loss, str)
     planes = job.planes
-    distortion = LOSSES[job.loss](planes, workers)
+    loss = LOSSES[job.loss]
+    distortion = loss(planes, workers)
     starts = (prepare(planes, layout, workers) for layout in job.layouts)
     overhead = HEADER_BYTES + _metadata_bytes(job.metadata)
     pursuit = job.pursuit(distortion.measured, workers)
     chosen = plan(starts, job.goal, distortion, planes.size, overhead, job.effort.sampled)
     first = first_encoding(chosen, job.goal, distortion, planes.size, workers)
+    unit = price(chosen.forecast, distortion, planes.size) / chosen.forecast.lagrangian
+    if job.choice != replace(PROXIMAL, seed=job.choice.seed):
+        return descend_by_pixel(
+            chosen.start, first, 2 * unit, job.choice, job.evaluations, pursuit,
+            lambda part: loss(part, workers), planes,
+        )  # fmt: skip
     objective = JpegObjective(chosen.start.layout, distortion, workers)
     del chosen, starts  # unquantised planes of every layout that was tried
     return descend(first, objective, pursuit, job.effort.sweeps)
@@ -192,27 +240,40 @@ class _Job:
     effort: Effort
     threads: int
     clock: _Clock
+    again: Again
+    choice: Choice = PROXIMAL
+    """How J is descended on."""
     ceiling: TargetSize | None = None
     """Bytes not to exceed beside a quality."""
     missed: Goal | None = None
     """A quality that was given up for the ceiling."""
+    tables: tuple[Tables, ...] = ()
+    """What steps start from, if not from what is seen."""
+    frozen: bool = False
+    """Whether they stay."""
+    time_limit: float = math.inf
+    """Seconds."""
+    min_savings: float = 0.0
+    """Part of an input's bytes that must be saved, or it is passed through."""
+    importance: Weights | None = None
+    """Of pixels, for the loss."""
 
     @classmethod
     def of(cls, source: Source, options: Options) -> _Job:
         clock = _Clock.start()
-        unknown = set(options) - set(_DEFAULTS)
-        if unknown:
-            raise TypeError(f"unknown option {min(unknown)!r}; known are {', '.join(_DEFAULTS)}")
-        chosen: Options = {**_DEFAULTS, **options}
+        chosen = _known(options)
         effort = effort_of(chosen["effort"])
-        losses: dict[str, str | Recipe] = {**RECIPES, **{name: name for name in LOSSES}}
-        loss = _one_of("loss", chosen["loss"], losses)
-        if loss is PERCEPTUAL and effort.thorough:
-            loss = THOROUGH
+        loss = _loss_of(chosen["loss"], weighted=chosen["importance"] is not None)
+        tables = () if chosen["qtables"] is None else qtables.read(chosen["qtables"])
+        if tables and isinstance(loss, str):
+            raise UsageError(f"loss {loss} makes tables of its own; leave qtables out")
+        if chosen["freeze_tables"] and not tables:
+            raise UsageError("freeze_tables needs the tables; give them with qtables")
         progressive = _one_of("progressive", chosen["progressive"], PROGRESSIVE)
         layouts = _one_of("chroma_subsampling", chosen["chroma_subsampling"], LAYOUTS)
         if not 1 <= chosen["threads"] <= MAX_THREADS:
             raise UsageError(f"threads {chosen['threads']} is out of range 1…{MAX_THREADS}")
+        limit = chosen["time_limit"]
         request = request_from_options(
             chosen["target"],
             chosen["quality"],
@@ -220,14 +281,12 @@ class _Job:
             chosen["target_size"],
             chosen["lagrangian"],
         )
-        image = read_image(
-            source,
-            background=chosen["background"],
-            max_pixels=chosen["max_pixels"],
-            name=chosen["name"],
-        )
+        again = Again.of(source, chosen["background"], chosen["max_pixels"], chosen["name"])
+        image = again.read()
+        again = again.after(image)
         planes = image.planes[:1] if _is_grey(image.planes) else image.planes
         pixels = image.width * image.height
+        mask, most = chosen["importance"], chosen["max_pixels"]
         ceiling = None
         if request.ceiling is not None:
             ceiling = request.ceiling.resolve(pixels=pixels, file_bytes=image.file_bytes)
@@ -244,12 +303,44 @@ class _Job:
             effort=effort,
             threads=chosen["threads"],
             clock=clock,
+            again=again,
+            choice=Choice(
+                chosen["method"],
+                chosen["learning_rate"],
+                chosen["schedule"],
+                chosen["iterations"],
+                chosen["tolerance"],
+                chosen["start"],
+                chosen["seed"],
+            ),
             ceiling=ceiling,
+            tables=tables,
+            frozen=chosen["freeze_tables"],
+            time_limit=math.inf if limit is None else units.seconds(limit),
+            min_savings=units.share(chosen["min_savings"]),
+            importance=None
+            if mask is None
+            else read_importance(mask, image.width, image.height, most),
         )
+
+    @property
+    def evaluations(self) -> int:
+        """Gradients of a loss after the start."""
+        chosen = self.choice.iterations
+        return self.effort.evaluations if chosen is None else chosen
 
     @property
     def metadata(self) -> Metadata:
         return Metadata(self.image.icc, self.image.exif, self.image.density)
+
+    def is_late(self, part: float) -> bool:
+        """Whether this part of the time limit is over."""
+        return self.clock.elapsed()[0] > part * self.time_limit
+
+    @property
+    def stop(self) -> Stop:
+        """Why the descent ends, if it ends now."""
+        return Stop.TIME_LIMIT if self.is_late(DESCENT) else Stop.CONVERGED
 
     @property
     def metric(self) -> Metric:
@@ -265,22 +356,21 @@ class _Job:
         prepared: Blend | None = None,
     ) -> Pursuit:
         """The goal, and how encodings are measured, if need be by what the loss has prepared."""
-        parts = () if prepared is None else prepared.parts
-        shared = [loss for _, loss in parts if isinstance(loss, Ssimulacra2Error)]
-        quality: Callable[[Picture], float]
-        estimate: Callable[[Picture], float]
-        if self.metric.name == "ssimulacra2" and shared:
-            quality, estimate = shared[0].score, shared[0].quick_score
-        else:
-            quality = self.metric.prepare(self.planes, workers)
-            quick = self.metric.estimate and self.metric.estimate(self.planes, workers)
-            estimate = quick or quality
+        quality, estimate = scorers(self.metric, self.planes, prepared, workers)
         return Pursuit(
-            self.goal, self.metric, quality, estimate, distortion, self.file_bytes, workers
+            self.goal,
+            self.metric,
+            quality,
+            estimate,
+            distortion,
+            self.file_bytes,
+            workers,
+            self.effort.ease,
+            partial(self.is_late, DESCENT),
         )
 
-    def write(self, symbols: Symbols) -> Written:
-        return write(symbols, self.metadata, progressive=self.progressive)
+    def write(self, symbols: Symbols, workers: Workers = SERIAL) -> Written:
+        return write(symbols, self.metadata, progressive=self.progressive, workers=workers)
 
     def file_bytes(self, encoding: Encoding) -> float:
         """Of the whole file: exact where the goal is a size, else estimated."""
@@ -288,16 +378,25 @@ class _Job:
             return float(len(self.write(encoding.symbols).data))
         return encoding.bits / 8 + HEADER_BYTES + _metadata_bytes(self.metadata)
 
-    def finish(self, recorder: Recorder[Encoding]) -> Result:
-        """Write the best encoding, have Pillow decode it, and compare that with the model."""
-        solution = recorder.solution(Stop.CONVERGED)
+    def finish(
+        self,
+        solution: Solution[Encoding],
+        measured: Measured | None,
+        qualities: tuple[float | None, ...],
+    ) -> Result:
+        """Write the best encoding, have Pillow decode it, and compare that with the model.
+
+        ``measured`` is what it was found to be, if it was; ``qualities`` those of all steps.
+        """
         symbols = solution.params.symbols
-        written = self.write(symbols)
-        shown = checked(written.data, symbols)
-        scores = self._scores(planes_of(shown))
+        with Workers(self.threads) as workers:
+            written = self.write(symbols, workers)
+            shown = checked(written.data, symbols, workers)
+            known = measured.quality if measured is not None and shown.as_expected else None
+            scores = self._scores(shown.pixels, workers, known)
         original = self.image.jpeg
-        if original is not None and len(written.data) >= len(original):
-            return self.passed_through("the input is already smaller than what the goal needs")
+        if original is not None and not self._saves_enough(len(written.data), len(original)):
+            return self.passed_through("the input is already about as small as the goal needs")
         status, reason = self._verdict(scores, len(written.data))
         names = {factors: name for name, factors in FACTORS.items()}
         seconds, cpu_seconds = self.clock.elapsed()
@@ -312,19 +411,48 @@ class _Job:
             metrics=scores,
             subsampling=names[symbols.layout.factors],
             progressive=written.progressive,
-            notices=self.image.notices,
+            notices=(*self.image.notices, *solution.notes),
             solution=solution,
             seconds=seconds,
             cpu_seconds=cpu_seconds,
+            qualities=qualities,
+            original=self.again,
         )
 
-    def _scores(self, shown: Picture) -> dict[str, float]:
+    def _scores(
+        self, shown: NDArray[np.uint8], workers: Workers, known: float | None = None
+    ) -> dict[str, float]:
         """What is told of the file: by the goal's metric and by two that everybody knows."""
-        told = dict.fromkeys((self.metric, metric("ssimulacra2"), metric("psnr")))
-        return {each.name: each.prepare(self.planes, SERIAL)(shown) for each in told}
+        scores = {} if known is None else {self.metric.name: known}
+        for each in dict.fromkeys((self.metric, metric("ssimulacra2"), metric("psnr"))):
+            if each.name not in scores:
+                scores[each.name] = self._score(each, shown, workers)
+        return scores
+
+    def _saves_enough(self, size: int, original: int) -> bool:
+        """Whether a file replaces the input; where a size was asked for, every byte counts."""
+        sized = isinstance(self.goal, TargetSize) or self.ceiling is not None
+        return size < original * (1 if sized else 1 - self.min_savings)
+
+    def _score(self, metric: Metric, shown: NDArray[np.uint8], workers: Workers) -> float:
+        if self.big:
+            return scored(metric, self.planes, lambda begin, end: shown[begin:end], workers)
+        return metric.prepare(self.planes, workers)(planes_of(shown))
+
+    @property
+    def big(self) -> bool:
+        """Whether the picture is taken in bands."""
+        return self.image.width * self.image.height >= BIG
 
     def _verdict(self, scores: Mapping[str, float], size: int) -> tuple[Status, str]:
         match self.goal:
+            case Target(metric, value) if self.is_late(1) and not metric.reaches(
+                scores[metric.name], value
+            ):
+                return Status.UNREACHABLE, (
+                    f"the time was up at {metric.name}={scores[metric.name]:.{metric.digits}f}; "
+                    f"{value:g} was asked for"
+                )
             case Target(metric, value) if not metric.reaches(scores[metric.name], value):
                 return Status.UNREACHABLE, (
                     f"{metric.name}={scores[metric.name]:.{metric.digits}f} is the best that a "
@@ -354,38 +482,45 @@ class _Job:
             width=self.image.width,
             height=self.image.height,
             bytes_before=len(original),
-            metrics=self._scores(self.planes),
+            metrics=self._scores(_pixels(self.planes), SERIAL),
             subsampling="unchanged",
             progressive=progressive,
             notices=(),
             solution=None,
             seconds=seconds,
             cpu_seconds=cpu_seconds,
+            original=self.again,
         )
 
 
-_DEFAULTS: Options = {
-    "target": None,
-    "quality": None,
-    "distance": None,
-    "target_size": None,
-    "lagrangian": None,
-    "loss": "perceptual",
-    "chroma_subsampling": "auto",
-    "progressive": "auto",
-    "effort": 5,
-    "threads": 1,
-    "seed": 0,
-    "background": "white",
-    "max_pixels": DEFAULT_MAX_PIXELS,
-    "name": None,
-}
+def _known(options: Options) -> Options:
+    """The options and, for those not given, their defaults."""
+    unknown = set(options) - set(DEFAULTS)
+    if unknown:
+        raise TypeError(f"unknown option {min(unknown)!r}; known are {', '.join(DEFAULTS)}")
+    return {**DEFAULTS, **options}
+
+
+def _loss_of(given: str | OwnLoss, *, weighted: bool) -> str | Recipe:
+    """A loss by its name or its object; where pixels are weighed, every one has a recipe."""
+    if not isinstance(given, str) or ":" in given:
+        return recipe_of_own(own_loss(imported(given) if isinstance(given, str) else given))
+    losses: dict[str, str | Recipe] = {**RECIPES, **{name: name for name in LOSSES}}
+    loss = _one_of("loss", given, losses)
+    if weighted and isinstance(loss, str):
+        kind = LOSSES[loss]
+        return recipe_of_sum(Sum(lambda reference: kind(reference, SERIAL)))
+    return loss
 
 
 def _one_of(option: str, value: str, choices: Mapping[str, T]) -> T:
     if value not in choices:
         raise UsageError(f"{option} {value!r} is not known; choose from {', '.join(choices)}")
     return choices[value]
+
+
+def _pixels(planes: Picture) -> NDArray[np.uint8]:
+    return planes.transpose(1, 2, 0).astype(np.uint8)
 
 
 def _is_grey(planes: Picture) -> bool:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gradpress.goal import Goal, Lagrangian, Target, TargetSize
+from gradpress.goal import Goal, Lagrangian, Lossless, Target, TargetSize
 from gradpress.metrics import metric
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ SCHEMA = 2
 
 COMPRESSED, PASSED_THROUGH, UNREACHABLE = "compressed", "passed-through", "goal-unreachable"
 FAILED = "failed"
+SKIPPED, NOT_STARTED = "skipped", "not-started"
 
 _KEYS = (
     "input",
@@ -44,6 +45,16 @@ _KEYS = (
 
 
 @dataclass(frozen=True)
+class Account:
+    """What reports tell of a picture beyond its record."""
+
+    section: str
+    """Of the page; empty without one."""
+    steps: tuple[tuple[str, ...], ...]
+    """Rows of the history; none without one."""
+
+
+@dataclass(frozen=True)
 class Record:
     """How one picture fared; None stands for what is not known."""
 
@@ -51,7 +62,8 @@ class Record:
     output: str | None
     """None if nothing was written."""
     status: str
-    """``compressed``, ``passed-through``, ``goal-unreachable`` or ``failed``."""
+    """``compressed``, ``passed-through``, ``goal-unreachable``, ``failed``, ``skipped`` (it was
+    done before) or ``not-started``."""
     reason: str
     """One sentence."""
     bytes_before: int | None = None
@@ -63,7 +75,7 @@ class Record:
     height: int | None = None
     metrics: Mapping[str, float] | None = None
     """By name, measured on the written file; the goal's comes first."""
-    goal: Goal | None = None
+    goal: Goal | Lossless | None = None
     subsampling: str | None = None
     progressive: bool | None = None
     steps: int | None = None
@@ -75,9 +87,17 @@ class Record:
     notices: tuple[str, ...] = ()
     stop: str = ""
     """Why the descent ended: a sentence."""
+    account: Account | None = field(default=None, repr=False)
+    """For reports in files, until they have taken it."""
 
 
-def finished(source: str, output: str, result: Result, peak_rss_bytes: int | None) -> Record:
+def finished(
+    source: str,
+    output: str,
+    result: Result,
+    peak_rss_bytes: int | None,
+    account: Account | None = None,
+) -> Record:
     """Record a result that was written to ``output``."""
     solution = result.solution
     return Record(
@@ -99,6 +119,7 @@ def finished(source: str, output: str, result: Result, peak_rss_bytes: int | Non
         peak_rss_bytes=peak_rss_bytes,
         notices=result.notices,
         stop=solution.stop.value if solution else "",
+        account=account,
     )
 
 
@@ -107,9 +128,24 @@ def failed(source: str, reason: str) -> Record:
     return Record(source, None, FAILED, reason.removeprefix(f"{source}: "))
 
 
+def skipped(source: str, reason: str) -> Record:
+    """Record that there was nothing left to do."""
+    return Record(source, None, SKIPPED, reason)
+
+
+def not_started(source: str, reason: str) -> Record:
+    """Record that its turn did not come."""
+    return Record(source, None, NOT_STARTED, reason)
+
+
 def document(records: Sequence[Record], version: str) -> str:
     """Write the JSON document: ASCII, without numbers that JSON lacks."""
-    whole = {"schema": SCHEMA, "version": version, "files": [fields(record) for record in records]}
+    whole = {
+        "schema": SCHEMA,
+        "version": version,
+        "summary": asdict(summary(records)),
+        "files": [fields(record) for record in records],
+    }
     return json.dumps(whole, indent=2, allow_nan=False)
 
 
@@ -125,7 +161,7 @@ def fields(record: Record) -> dict[str, Any]:
     }
 
 
-def goal_fields(goal: Goal | None) -> dict[str, float] | None:
+def goal_fields(goal: Goal | Lossless | None) -> dict[str, float] | None:
     """Name a goal as the options do."""
     match goal:
         case Target(by, value):
@@ -134,16 +170,20 @@ def goal_fields(goal: Goal | None) -> dict[str, float] | None:
             return {"target_size": limit}
         case Lagrangian(value):
             return {"lagrangian": value}
+        case Lossless():
+            return {}
         case None:
             return None
 
 
 def line(record: Record) -> str:
     """Say in one line how a picture fared."""
-    if record.status == FAILED:
+    if record.status in (FAILED, NOT_STARTED):
         return f"gradpress: {printable(record.input)}: {printable(record.reason)}"
-    names = f"{printable(record.input)} → {printable(record.output or '')}"
-    parts = [names, *_numbers(record)]
+    if record.status == SKIPPED:
+        return f"{printable(record.input)}  skipped: {printable(record.reason)}"
+    output = "" if record.output is None else f" → {printable(record.output)}"
+    parts = [printable(record.input) + output, *_numbers(record)]
     if record.status != COMPRESSED:
         label = "unchanged" if record.status == PASSED_THROUGH else "goal not reached"
         parts.append(f"{label}: {record.reason}")
@@ -151,7 +191,12 @@ def line(record: Record) -> str:
 
 
 def text(record: Record, *, verbose: bool = False, quiet: bool = False) -> list[str]:
-    """Say how a picture fared, line by line; ``quiet`` keeps what went wrong."""
+    """Say how a picture fared, line by line; ``quiet`` keeps what went wrong.
+
+    Those that were not started are only counted, in the summary.
+    """
+    if record.status == NOT_STARTED:
+        return []
     if quiet:
         return [line(record)] if record.status in (FAILED, UNREACHABLE) else []
     notes = [f"  note: {printable(notice)}" for notice in record.notices]
@@ -160,7 +205,7 @@ def text(record: Record, *, verbose: bool = False, quiet: bool = False) -> list[
 
 def details(record: Record) -> list[str]:
     """Say how a picture was compressed, a line each; nothing of one that failed."""
-    if record.status == FAILED:
+    if record.goal is None:
         return []
     scans = "progressive" if record.progressive else "baseline"
     reached = f"; {record.reason}" if record.status == COMPRESSED else ""
@@ -179,9 +224,85 @@ def progress(name: str, parts: Sequence[str]) -> str:
 def exit_code(records: Sequence[Record]) -> int:
     """0 if all went well, 1 if a picture failed, 3 if a goal could not be reached."""
     states = {record.status for record in records}
-    if FAILED in states:
+    if states & {FAILED, NOT_STARTED}:
         return 1
     return 3 if UNREACHABLE in states else 0
+
+
+def check_code(records: Sequence[Record], threshold: float) -> int:
+    """4 if a picture would shrink by more than ``threshold`` of its size; else 1 if one failed."""
+    if any(record.status == FAILED for record in records):
+        return 1
+    return 4 if any(is_improvable(record, threshold) for record in records) else 0
+
+
+def is_improvable(record: Record, threshold: float) -> bool:
+    """Whether its goal is reached with so much less than the input."""
+    if record.status != COMPRESSED or record.bytes_before is None or record.bytes_after is None:
+        return False
+    return record.bytes_after < record.bytes_before * (1 - threshold)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How all the pictures fared together."""
+
+    files: int
+    failed: int
+    skipped: int
+    not_started: int
+    bytes_before: int
+    """Of the files whose sizes before and after are known."""
+    bytes_after: int
+
+
+def summary(records: Sequence[Record]) -> Summary:
+    """Add the records up."""
+    states = [record.status for record in records]
+    sizes = [
+        (record.bytes_before, record.bytes_after)
+        for record in records
+        if record.bytes_before is not None and record.bytes_after is not None
+    ]
+    return Summary(
+        len(records),
+        states.count(FAILED),
+        states.count(SKIPPED),
+        states.count(NOT_STARTED),
+        sum(before for before, _ in sizes),
+        sum(after for _, after in sizes),
+    )
+
+
+def summary_line(total: Summary) -> str:
+    """Say it in a line."""
+    parts = [f"{total.files} file{'' if total.files == 1 else 's'}"]
+    if total.bytes_before:
+        parts.append(f"{total.bytes_before} → {total.bytes_after} bytes")
+        parts.append(saving(total.bytes_before, total.bytes_after))
+    counts = (
+        (total.failed, "failed"),
+        (total.skipped, "skipped"),
+        (total.not_started, "not started"),
+    )
+    return "  ".join([*parts, *(f"{count} {what}" for count, what in counts if count)])
+
+
+def event(name: str, **values: Any) -> str:  # noqa: ANN401
+    """Write one event of a stream as a line of JSON; what is no finite number is null."""
+    finite = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in values.items()
+    }
+    return json.dumps({"event": name, **finite}, allow_nan=False)
+
+
+def duration(seconds: float) -> str:
+    """Say about how long: ``40 s``, ``12 min`` or ``3 h 20 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _score(name: str, value: float) -> str:

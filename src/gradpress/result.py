@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import enum
 import io
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import PIL.Image
 
 from gradpress.descent import History, Solution
 from gradpress.files import write_atomically
-from gradpress.goal import Goal
+from gradpress.goal import Goal, Lossless
 from gradpress.jpeg.objective import Encoding
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from gradpress.image import Image
 
 
 class Status(enum.Enum):
@@ -28,12 +34,12 @@ class Status(enum.Enum):
 class Result:
     """A finished JPEG file and what was measured on it."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     """The whole file."""
     status: Status
     reason: str
     """One sentence: why the file is as it is."""
-    goal: Goal
+    goal: Goal | Lossless
     width: int
     """Pixels, after the EXIF orientation was applied."""
     height: int
@@ -46,10 +52,14 @@ class Result:
     progressive: bool
     notices: tuple[str, ...]
     """What the user should know: transparency flattened, first frame only, …"""
-    solution: Solution[Encoding] | None
+    solution: Solution[Encoding] | None = field(repr=False)
     """The descent's account; None for a file that was passed through."""
     seconds: float
     cpu_seconds: float
+    qualities: tuple[float | None, ...] = field(default=(), repr=False)
+    """By the first of the metrics, for each step of the history; None where it was not measured."""
+    original: Callable[[], Image] | None = field(default=None, repr=False, compare=False)
+    """Reads the picture again; its pixels are not kept."""
 
     @property
     def bytes_after(self) -> int:
@@ -69,3 +79,28 @@ class Result:
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the file atomically; an existing file stands unless ``overwrite``."""
         write_atomically(Path(path), self.data, overwrite=overwrite)
+
+    def plot(self, original: Image | None = None) -> Figure:
+        """Draw pictures, error, bits, descent and table in one figure; needs matplotlib.
+
+        ``original`` saves reading it again.
+        """
+        from gradpress import plots  # noqa: PLC0415
+
+        return plots.overview(self, original)
+
+    def plot_convergence(self) -> Figure:
+        """Draw distortion, bits, J and λ by step; needs matplotlib."""
+        from gradpress import plots  # noqa: PLC0415
+
+        return plots.convergence(self)
+
+    def plot_error(self, original: Image | None = None) -> Figure:
+        """Draw the signed error of luma with its colour bar; needs matplotlib."""
+        from gradpress import plots  # noqa: PLC0415
+
+        return plots.error(self, original)
+
+    def _repr_jpeg_(self) -> bytes:
+        """Show the very file in notebooks."""
+        return self.data

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from gradpress.descent import Evaluation, Step, Terms, iterate
 from gradpress.distortion import Picture
+from gradpress.distortion.blend import Blend
+from gradpress.distortion.ssimulacra2 import Ssimulacra2Error
 from gradpress.goal import Goal, Lagrangian, Target, TargetSize
 from gradpress.jpeg import model
 from gradpress.jpeg.objective import Encoding, JpegObjective, Slope, dequantised, quantise
@@ -51,20 +53,29 @@ class Pursuit:
     goal: Goal
     metric: Metric
     """The goal's, or where that is a size, what tells which of two files is the better one."""
-    quality: Callable[[Picture], float]
-    """The metric's scorer."""
+    quality: Callable[[NDArray[np.uint8]], float]
+    """The metric's scorer, of ``(H, W[, C])`` pixels."""
     estimate: Callable[[Picture], float]
-    """The same, if need be a little less exactly."""
+    """The same of planes, if need be a little less exactly."""
     distortion: Callable[[NDArray[np.uint8]], float] | None
     """D of 8-bit pixels, where the descent wants it measured."""
     file_bytes: Callable[[Encoding], float]
     workers: Workers
+    ease: float = 1.0
+    """How generous the margin beyond the goal is."""
+    is_late: Callable[[], bool] = lambda: False
+    """Whether it is time to land."""
+
+    def of(self, planes: Picture, loss: Blend, workers: Workers) -> Pursuit:
+        """The same goal of another picture, measured by what its loss has prepared."""
+        quality, estimate = scorers(self.metric, planes, loss, workers)
+        return replace(self, quality=quality, estimate=estimate)
 
     def measure(self, encoding: Encoding) -> Measured:
         """Decode exactly as libjpeg-turbo does, and compare."""
         decoded = model.decode(encoding.symbols, self.workers)
         distortion = 0.0 if self.distortion is None else self.distortion(decoded)
-        quality = self.quality(planes_of(decoded))
+        quality = self.quality(decoded)
         return Measured(quality, self.file_bytes(encoding), distortion)
 
     def estimated_excess(self, encoding: Encoding) -> float:
@@ -93,7 +104,7 @@ class Pursuit:
         """What is aimed at beyond the goal, on the metric's axis or in log bytes."""
         if isinstance(self.goal, TargetSize):
             return SIZE_MARGIN
-        return 0.04 if self.metric.name == "ssimulacra2" else 0.012
+        return self.ease * (0.04 if self.metric.name == "ssimulacra2" else 0.012)
 
     def excess(self, measured: Measured) -> float:
         """How far beyond the aim, on the metric's axis or in log bytes: falls as λ rises."""
@@ -129,6 +140,23 @@ class Pursuit:
         if isinstance(self.goal, Target):
             return measured.bytes
         return -self.metric.axis(measured.quality)
+
+
+def scorers(
+    metric: Metric, planes: Picture, loss: Blend | None, workers: Workers
+) -> tuple[Callable[[NDArray[np.uint8]], float], Callable[[Picture], float]]:
+    """What scores pixels against this picture exactly, and planes quickly.
+
+    What a loss has prepared is shared.
+    """
+    parts = () if loss is None else loss.parts
+    shared = [part for _, part in parts if isinstance(part, Ssimulacra2Error)]
+    if metric.name == "ssimulacra2" and shared:
+        exact, quick = shared[0].score, shared[0].quick_score
+        return lambda shown: exact(planes_of(shown)), quick
+    score = metric.prepare(planes, workers)
+    estimate = metric.estimate and metric.estimate(planes, workers)
+    return lambda shown: score(planes_of(shown)), estimate or score
 
 
 def planes_of(shown: NDArray[np.uint8]) -> Picture:
@@ -301,7 +329,7 @@ def descend(
     for step in iterate(objective, first, method, measure=lambda e: pursuit.score(e, measure(e))):
         measured = measure(step.params)
         yield step, measured
-        if step.index >= sweeps:
+        if step.index >= sweeps or pursuit.is_late():
             break
     if isinstance(pursuit.goal, Lagrangian) or pursuit.close(measured):
         return

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gradpress import metrics as known
-from gradpress.cli import (
+from gradpress.arguments import MAX_PIXELS
+from gradpress.console import (
     INTERRUPTED,
-    MAX_PIXELS,
     MAX_THREADS,
     available_cores,
     installed_version,
@@ -30,6 +30,7 @@ from gradpress.cli import (
 from gradpress.errors import UsageError
 from gradpress.files import STREAM, write_stdout
 from gradpress.report import FAILED, printable
+from gradpress.verb_learn import learn
 
 if TYPE_CHECKING:
     from gradpress.compare import Comparison
@@ -48,10 +49,11 @@ picture beside one in colour is taken as RGB. One of the two may be - for standa
 \b
 {metrics}
 """
-INSPECT_HELP = """Say what JPEG files hold, without decoding them.
+INSPECT_HELP = """Say what JPEG files hold.
 
-Size and kind, sampling, quality in libjpeg's terms, quantisation tables, scans, metadata, where the
-bytes go, and what is wrong with the file. - is standard input.
+Size and kind, sampling, quality in libjpeg's terms, whose tables, scans, metadata, where the bytes
+go and which frequencies take the bits, signs of an earlier compression, and what is wrong with the
+file. - is standard input.
 """
 STATUS = "Exit status: 0 done, 1 some file failed, 2 wrong usage, 130 interrupted."
 
@@ -151,7 +153,7 @@ def inspect(context: click.Context, files: tuple[str, ...], as_json: bool, max_p
     context.exit(_ended(work))
 
 
-COMMANDS: dict[str, click.Command] = {"compare": compare, "inspect": inspect}
+COMMANDS: dict[str, click.Command] = {"compare": compare, "inspect": inspect, "learn": learn}
 
 
 def _compared(

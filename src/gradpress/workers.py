@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from types import TracebackType
 from typing import TypeVar
 
@@ -26,11 +27,13 @@ class Workers:
 
     def stripes(self, count: int, run: Callable[[int, int], T]) -> list[T]:
         """``run(begin, end)`` for every stripe of ``count`` block rows, in order."""
-        begins = range(0, count, STRIPE_BLOCK_ROWS)
-        ends = [min(begin + STRIPE_BLOCK_ROWS, count) for begin in begins]
+        return self.together(striped(count, run))
+
+    def together(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
+        """What independent tasks return, in their order."""
         if self._pool is None:
-            return [run(begin, end) for begin, end in zip(begins, ends, strict=True)]
-        return list(self._pool.map(run, begins, ends))
+            return [task() for task in tasks]
+        return list(self._pool.map(lambda task: task(), tasks))
 
     def rows(self, height: int, run: Callable[[int, int], T]) -> list[T]:
         """``run(begin, end)`` for stripes of ``height`` sample rows, in order."""
@@ -51,6 +54,12 @@ class Workers:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def striped(count: int, run: Callable[[int, int], T]) -> list[Callable[[], T]]:
+    """``run(begin, end)`` for every stripe of ``count`` block rows, as tasks."""
+    begins = range(0, count, STRIPE_BLOCK_ROWS)
+    return [partial(run, begin, min(begin + STRIPE_BLOCK_ROWS, count)) for begin in begins]
 
 
 SERIAL = Workers(1)

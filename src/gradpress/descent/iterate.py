@@ -25,30 +25,32 @@ def iterate(
     window: int = 1,
     gradient_tolerance: float | None = None,
     time_limit: float | None = None,
+    divergence: float | None = None,
 ) -> Generator[Step[P], None, Stop]:
     """Steps from ``params`` (step 0) on, until a limit is met or the consumer has seen enough.
 
     Every point is evaluated once; ``measure`` gives its exact score (less is better), or None
     where it has not been measured. The descent ends after ``max_steps`` steps, when the least J
     fell by at most ``tolerance`` of itself over the latest ``window`` steps, when the gradient's
-    norm is at most ``gradient_tolerance``, or at the first step past ``time_limit`` seconds.
-    Without limits it is endless, but it always ends where J or its gradient is not finite. The
-    generator's return value says which it was.
+    norm is at most ``gradient_tolerance``, at the first step past ``time_limit`` seconds, or where
+    J is above the least so far by more than ``divergence`` times the start's |J|. Without limits
+    it is endless, but it always ends where J or its gradient is not finite. The generator's
+    return value says which it was.
     """
-    limits = Limits(max_steps, tolerance, window, gradient_tolerance, time_limit)
+    limits = Limits(max_steps, tolerance, window, gradient_tolerance, time_limit, divergence)
     began = time.perf_counter()
     known = Once(objective)
     state = method.init(params)
     evaluation = known.evaluate(params)
     least = deque([evaluation.value], maxlen=window + 1)
-    index = 0
+    index, first = 0, evaluation.value
     while True:
         exact = None if measure is None or not isfinite(evaluation.value) else measure(params)
         norm = None if gradient_tolerance is None else tree_norm(evaluation.gradient)
         seconds, asked = time.perf_counter() - began, known.evaluations
         step = Step(index, params, evaluation.value, evaluation.terms, exact, norm, seconds, asked)
         yield step
-        stop = limits.stop(step, least) if is_sound(evaluation) else Stop.NONFINITE
+        stop = limits.stop(step, least, first) if is_sound(evaluation) else Stop.NONFINITE
         if stop is not None:
             return stop
         arrived, state = method.step(known, params, evaluation, state)

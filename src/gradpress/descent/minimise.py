@@ -20,6 +20,7 @@ def minimise(
     window: int = 1,
     gradient_tolerance: float | None = None,
     time_limit: float | None = None,
+    divergence: float | None = None,
     on_step: Callable[[Step[P]], bool | None] = lambda step: None,
 ) -> Solution[P]:
     """The best point of at most ``max_steps`` steps; never worse than the start.
@@ -37,6 +38,7 @@ def minimise(
         window=window,
         gradient_tolerance=gradient_tolerance,
         time_limit=time_limit,
+        divergence=divergence,
     )
     recorder: Recorder[P] = Recorder()
     while True:

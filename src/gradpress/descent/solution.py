@@ -20,6 +20,7 @@ class Stop(enum.Enum):
     TIME_LIMIT = "The time was up."
     CONVERGED = "The goal was met, or the planned steps were taken."
     CALLER = "The caller had seen enough."
+    DIVERGED = "J ran away from the least so far, which is kept; a smaller learning rate may help."
     NONFINITE = "J or a parameter was no longer a finite number; the last finite best is kept."
 
 
@@ -41,6 +42,8 @@ class Step(Generic[P]):
     """Wall time since the start."""
     evaluations: int = 0
     """Of the objective since the start, those of line searches included."""
+    note: str = ""
+    """A sentence that the user should read, if there is one."""
 
     @property
     def score(self) -> float:
@@ -58,6 +61,8 @@ class History:
     distortion: tuple[float, ...]
     bits: tuple[float, ...]
     measured: tuple[float | None, ...]
+    evaluations: tuple[int, ...]
+    """Of the objective since the start."""
 
     def to_csv(self) -> str:
         """The columns as CSV text with a header line; an empty field stands for no measurement."""
@@ -85,6 +90,8 @@ class Solution(Generic[P]):
     history: History
     evaluations: int
     """Of the objective, those of line searches included."""
+    notes: tuple[str, ...] = ()
+    """What the steps had to say."""
 
     @property
     def steps(self) -> int:
@@ -112,16 +119,18 @@ class Recorder(Generic[P]):
 
     def __init__(self) -> None:
         self.best: Step[P] | None = None
-        self._rows: list[tuple[int, float, float, float, float, float | None]] = []
+        self._rows: list[tuple[int, float, float, float, float, float | None, int]] = []
         self._evaluations = 0
+        self._notes: dict[str, None] = {}
 
     def add(self, step: Step[P]) -> None:
         """Note a step; it becomes the best if it is finite and scores less than all before."""
-        terms = step.terms
-        self._rows.append(
-            (step.index, step.seconds, step.value, terms.distortion, terms.bits, step.measured)
-        )
+        index, terms = step.index, step.terms
+        if step.note:
+            self._notes[step.note] = None
         self._evaluations = max(self._evaluations, step.evaluations)
+        numbers = step.seconds, step.value, terms.distortion, terms.bits, step.measured
+        self._rows.append((index, *numbers, self._evaluations))
         if self.best is None or (_is_finite(step) and _is_better(step, self.best)):
             self.best = step
 
@@ -131,7 +140,14 @@ class Recorder(Generic[P]):
             raise ValueError("no step was taken: a descent has at least its start")
         best, history = self.best, History(*zip(*self._rows, strict=True))
         return Solution(
-            best.params, best.score, best.value, best.index, stop, history, self._evaluations
+            best.params,
+            best.score,
+            best.value,
+            best.index,
+            stop,
+            history,
+            self._evaluations,
+            tuple(self._notes),
         )
 
 

@@ -24,6 +24,8 @@ class Limits:
     """Norm of the smooth part's gradient that counts as flat."""
     time_limit: float | None = None
     """Seconds."""
+    divergence: float | None = None
+    """J this many times the start's |J| above the least so far has run away."""
 
     def __post_init__(self) -> None:
         if self.window < 1:
@@ -31,8 +33,13 @@ class Limits:
         if self.max_steps is not None and self.max_steps < 0:
             raise ValueError(f"max_steps {self.max_steps} is below 0")
 
-    def stop(self, step: Step[Any], least: Sequence[float]) -> Stop | None:
-        """Why to stop here, or None. ``least``: the least J up to each of the latest steps."""
+    def stop(self, step: Step[Any], least: Sequence[float], first: float = 0.0) -> Stop | None:
+        """Why to stop here, or None.
+
+        ``least`` is the least J up to each of the latest steps, ``first`` the start's.
+        """
+        if self.divergence is not None and step.value > least[-1] + self.divergence * abs(first):
+            return Stop.DIVERGED
         if _within(step.gradient_norm, self.gradient_tolerance):
             return Stop.GRADIENT
         if self._stalled(least):

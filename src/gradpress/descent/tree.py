@@ -31,6 +31,11 @@ def tree_norm(tree: Tree) -> float:
     return float(np.sqrt(tree_dot(tree, tree)))
 
 
+def tree_size(tree: Tree) -> int:
+    """Number of elements."""
+    return sum(map(tree_size, tree)) if isinstance(tree, tuple) else int(np.size(tree))
+
+
 def add_scaled(tree: Tree, scale: float, direction: Tree) -> Tree:
     """``tree + scale · direction``."""
     return tree_map(lambda a, b: a + scale * b, tree, direction)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from gradpress.distortion.blend import Blend, Loss
 from gradpress.distortion.butteraugli import butteraugli_error
 from gradpress.distortion.mse import Picture
+from gradpress.distortion.own import OwnLoss, scaled
 from gradpress.distortion.ssim import MultiScaleStructuralError, StructuralError
 from gradpress.distortion.ssimulacra2 import Ssimulacra2Error
 from gradpress.jpeg.visibility import Sight
@@ -26,13 +27,19 @@ class Recipe:
     ms_ssim: float = 0.0
     ssim: float = 0.0
     butteraugli: float = 0.0
+    brought: float = 0.0
+    own: OwnLoss | None = None
+    """A loss that the user brought, where there is a share for it."""
     sight: Sight = field(default_factory=Sight)
     """What the anchor and the quantiser go by."""
+    others: tuple[Sight, ...] = ()
+    """What else is worth trying: which is best differs by picture."""
 
     @property
     def anchor(self) -> float:
         """What is left: the share of the visible error."""
-        return 1 - self.ssimulacra2 - self.ms_ssim - self.ssim - self.butteraugli
+        named = self.ssimulacra2 + self.ms_ssim + self.ssim + self.butteraugli
+        return 1 - named - self.brought
 
     def blend(self, reference: Picture, workers: Workers = SERIAL) -> Blend:
         """Prepare the losses for ``(C, H, W)`` planes in [0, 255], each brought to its share."""
@@ -49,17 +56,24 @@ class Recipe:
         if self.butteraugli:
             loss = butteraugli_error(reference, workers)
             parts.append((2 * self.butteraugli / CURVATURES.butteraugli, loss))
+        if self.own is not None:
+            factor, loss = scaled(self.own, reference, workers)
+            parts.append((2 * self.brought * factor, loss))
         return Blend(tuple(parts))
 
 
 CURVATURES = Recipe(ssimulacra2=0.2, ms_ssim=0.0012, ssim=0.0012, butteraugli=0.07)
 """Mean ∂²D/∂coefficient² of luma, D = pixels × error, on photographs at medium quality."""
 
-PERCEPTUAL = Recipe(ssimulacra2=0.9)
+PERCEPTUAL = Recipe(
+    ssimulacra2=0.9,
+    others=(
+        Sight(detail=0.78, chroma_detail=0.65),
+        Sight(detail=0.62, chroma_detail=0.5),
+        Sight(masking=0.75),
+    ),
+)
 """The default."""
-
-THOROUGH = Recipe(ssimulacra2=0.75, butteraugli=0.1)
-"""The default's sequel for much effort: every metric gains, at several times the price."""
 
 RECIPES = {
     "perceptual": PERCEPTUAL,
@@ -70,3 +84,15 @@ RECIPES = {
     "ssim": Recipe(ssim=0.97, sight=Sight(masking=1.5, chroma=0.06)),
     "butteraugli": Recipe(butteraugli=0.6),
 }
+
+
+def recipe_of_own(own: OwnLoss) -> Recipe:
+    """A loss that the user brought, held by the visible error."""
+    return Recipe(brought=0.9, own=own)
+
+
+def recipe_of_sum(own: OwnLoss) -> Recipe:
+    """A sum over samples, for what only perceptual losses are descended on with."""
+    return Recipe(
+        brought=0.97, own=own, sight=Sight(masking=0.0, detail=0.0, chroma_detail=0.0, chroma=0.95)
+    )

@@ -8,8 +8,9 @@ medium quality; far less for bad ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,6 +75,21 @@ def score_of(total: float) -> float:
     t = 0.9562382616834844 * total
     bent = 2.326765642916932 * t - 0.020884521182843837 * t**2 + 6.248496625763138e-05 * t**3
     return 100.0 - 10.0 * float(bent) ** 0.6276336467831387 if bent > 0 else 100.0
+
+
+Norms = list[tuple[NDArray[np.float64], NDArray[np.float64]]]
+"""Of each component: weights, and 1-norms and 4-norms in the mean of pixels; ``(2, 3)`` each."""
+
+
+def pooled_score(parts: Sequence[Norms], shares: NDArray[np.float64]) -> float:
+    """The score of a picture from its parts' norms and their shares of its pixels."""
+    total = 0.0
+    for component in zip(*parts, strict=True):
+        norms = np.array([norm for _, norm in component])
+        first = np.tensordot(shares, norms[:, 0], 1)
+        fourth = np.tensordot(shares, norms[:, 1] ** 4, 1) ** 0.25
+        total += float((component[0][0] * np.stack([first, fourth])).sum())
+    return score_of(total)
 
 
 @dataclass(frozen=True)
@@ -143,28 +159,41 @@ class Ssimulacra2Error:
         Its recursive blur adds rounding errors that ``value`` is free of; they count at high
         scores.
         """
+        return pooled_score([self.norms(decoded)], np.ones(1))
+
+    def norms(self, decoded: Picture, begin: int = 0, end: int | None = None) -> Norms:
+        """The errors that the score is made of, as the published tool computes them.
+
+        Of all rows or of some, multiples of 32; what lies around them is looked at all the same.
+        """
         pyramid = _pyramid(decoded, self._scales, self.workers)
-        total = 0.0
-        for component in self.components:
+        norms = []
+        for component, reference in zip(self.components, self._as_published, strict=True):
             plane = pyramid[component.scale][1][component.index]
-            reference, moments = (
-                np.empty_like(component.reference),
-                np.empty_like(component.reference),
-            )
-            original = component.reference[0]
-            reference[0] = original
-            _recursive_blur(original, None, reference[1], self.workers)
-            _recursive_blur(original, original, reference[2], self.workers)
+            original, moments = reference[0], np.empty_like(reference)
             _recursive_blur(plane, None, moments[0], self.workers)
             _recursive_blur(plane, plane, moments[1], self.workers)
             _recursive_blur(original, plane, moments[2], self.workers)
-            norms = _norms(reference, plane, moments, self.workers)
-            total += float((component.weights * norms).sum())
-        return score_of(total)
+            rows = begin >> component.scale, len(plane) if end is None else end >> component.scale
+            found = _norms(reference, plane, moments, self.workers, *rows)
+            norms.append((component.weights, found))
+        return norms
 
     def quick_score(self, decoded: Picture) -> float:
         """The score without those rounding errors: nearly the same, in a third of the time."""
         return score_of(self.value(decoded) / self._pixels)
+
+    @cached_property
+    def _as_published(self) -> tuple[Planes, ...]:
+        """The components' references, blurred as the published tool does it."""
+        planes = []
+        for component in self.components:
+            blurred = np.empty_like(component.reference)
+            original = blurred[0] = component.reference[0]
+            _recursive_blur(original, None, blurred[1], self.workers)
+            _recursive_blur(original, original, blurred[2], self.workers)
+            planes.append(blurred)
+        return tuple(planes)
 
     @property
     def _pixels(self) -> int:
@@ -274,14 +303,20 @@ def _prepared(plane: Planes, workers: Workers) -> Planes:
 
 
 def _norms(
-    reference: Planes, plane: Planes, moments: Planes, workers: Workers
+    reference: Planes,
+    plane: Planes,
+    moments: Planes,
+    workers: Workers,
+    begin: int = 0,
+    end: int | None = None,
 ) -> NDArray[np.float64]:
-    """``(2, 3)``: 1-norms and 4-norms of the three errors."""
+    """``(2, 3)``: 1-norms and 4-norms of the three errors, of all rows or of some."""
+    count = (len(plane) if end is None else end) - begin
 
-    def run(begin: int, end: int) -> tuple[float, ...]:
-        return _kernels.ssimulacra2_sums(reference, plane, begin, end, moments)
+    def run(first: int, last: int) -> tuple[float, ...]:
+        return _kernels.ssimulacra2_sums(reference, plane, begin + first, begin + last, moments)
 
-    sums = np.sum(workers.rows(len(plane), run), axis=0).reshape(3, 2).T / plane.size
+    sums = np.sum(workers.rows(count, run), axis=0).reshape(3, 2).T / (count * plane.shape[1])
     return np.stack([sums[0], sums[1] ** 0.25])
 
 

@@ -165,6 +165,29 @@ def counted(
     return Encoding(Symbols(layout, steps, levels), new_prices, bits, lagrangian)
 
 
+def mixed(first: Encoding, second: Encoding, share: float, workers: Workers = SERIAL) -> Encoding:
+    """Two encodings with the same steps: ``share`` of the blocks from the second.
+
+    A larger share keeps what a smaller one took.
+    """
+    layout, steps = first.symbols.layout, first.symbols.steps
+    levels = tuple(
+        np.where(_places(a.shape[:2]) < share, b, a)
+        for a, b in zip(first.symbols.levels, second.symbols.levels, strict=True)
+    )
+    return counted(layout, steps, levels, first.prices, first.lagrangian, workers)
+
+
+def _places(shape: tuple[int, int]) -> NDArray[np.float64]:
+    """A number in [0, 1) for every block, evenly spread over any part of the picture.
+
+    Multiples of the plastic number's inverse and of its square (M. Roberts, "The Unreasonable
+    Effectiveness of Quasirandom Sequences", 2018).
+    """
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    return np.asarray((0.7548776662 * rows + 0.5698402910 * columns) % 1)[..., np.newaxis]
+
+
 def envelope_steps(
     targets: Coefficients, encoding: Encoding, minimum_count: int = 8
 ) -> tuple[Steps, ...]:
@@ -189,15 +212,20 @@ def least_squares_steps(
     steps: Steps,
     strength: NDArray[np.float32] | None = None,
     minimum_count: int = 8,
+    workers: Workers = SERIAL,
 ) -> Steps:
     """Whole steps of least Σ strength · (level · step - target)², one strength a block."""
-    n = levels.astype(np.float32)
-    weighted = n if strength is None else n * strength[..., np.newaxis]
-    energy = np.einsum("rck,rck->k", weighted, n)
-    overlap = np.einsum("rck,rck->k", weighted, target)
-    best = np.clip(np.rint(overlap / np.maximum(energy, 1e-9)), 1, 255)
-    enough = np.einsum("rck,rck->k", n, n) >= minimum_count
-    return np.where(enough, best, steps).astype(np.uint8)
+
+    def sums(begin: int, end: int) -> NDArray[np.float64]:
+        """Of level², strength · level² and strength · level · target, ``(3, 64)``."""
+        n = levels[begin:end].astype(np.float32)
+        weighted = n if strength is None else n * strength[begin:end, :, np.newaxis]
+        pairs = ((n, n), (weighted, n), (weighted, target[begin:end]))
+        return np.array([np.einsum("rck,rck->k", *pair) for pair in pairs], np.float64)
+
+    energy, weighted, overlap = np.sum(workers.stripes(len(levels), sums), axis=0)
+    best = np.clip(np.rint(overlap / np.maximum(weighted, 1e-9)), 1, 255)
+    return np.where(energy >= minimum_count, best, steps).astype(np.uint8)
 
 
 def quadratic(targets: Coefficients, encoding: Encoding, curvature: float) -> float:

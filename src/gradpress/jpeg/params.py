@@ -7,12 +7,14 @@ Every array that ends in 64 is in *zigzag* order (ITU-T T.81, Figure A.6). Block
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Levels = NDArray[np.int16]
 Steps = NDArray[np.uint8]
+WideSteps = NDArray[np.uint16]
 
 GREY = ((1, 1),)
 FACTORS: dict[str, tuple[tuple[int, int], ...]] = {
@@ -72,6 +74,18 @@ class Layout:
         """Block rows and columns that hold samples: what a non-interleaved scan codes."""
         height, width = self.size(component)
         return -(-height // 8), -(-width // 8)
+
+
+class Quantised(Protocol):
+    """What entropy coding sees of a picture."""
+
+    @property
+    def layout(self) -> Layout:
+        """Its shape."""
+
+    @property
+    def levels(self) -> tuple[Levels, ...]:
+        """``layout.blocks(i) + (64,)`` int16, zigzag order; DC is not differenced."""
 
 
 @dataclass(frozen=True)

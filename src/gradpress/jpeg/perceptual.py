@@ -9,8 +9,8 @@ Levels flip where the gradient insists; the step that would raise J is halved in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import repeat
+from dataclasses import dataclass, replace
+from itertools import repeat, starmap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from gradpress.jpeg import model, trellis
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding, counted, dequantised, least_squares_steps
 from gradpress.jpeg.params import Layout, Levels, Steps
+from gradpress.jpeg.qtables import Tables, nearest
 from gradpress.jpeg.rate import SymbolBits, cheapest_bits, scan_order, typical_bits
 from gradpress.jpeg.visibility import Visibility
 from gradpress.transform import Blocks
@@ -59,6 +60,10 @@ class PerceptualObjective:
     original: Coefficients
     """Unquantised."""
     workers: Workers = SERIAL
+    tables: tuple[Tables, ...] = ()
+    """What steps start from, if not from what is seen."""
+    frozen: bool = False
+    """Whether steps stay as the tables have them."""
 
     def evaluate(self, draft: Draft) -> Evaluation[Coefficients]:
         """J, and ∂D/∂coefficients over weight: how far to go at rate 1."""
@@ -70,10 +75,8 @@ class PerceptualObjective:
         del rendering  # a picture's memory, not needed any more
         gradient = model.pull_back(samples, by_sample, self.layout, self.workers)
         del samples, by_sample
-        for i, difference in enumerate(coefficients):
-            np.subtract(difference, self.original[i], out=difference)
-            distortion += self.anchor * self.visible.error(i, difference)
-            self._scale(i, gradient[i], difference)
+        for i, decoded in enumerate(coefficients):
+            distortion += self.anchor * self._anchored(i, decoded, gradient[i])
         value = distortion + encoding.lagrangian * encoding.bits
         return Evaluation(value, distortion, gradient, Terms(distortion, encoding.bits))
 
@@ -81,11 +84,8 @@ class PerceptualObjective:
         """D and bits, without a gradient."""
         coefficients = dequantised(encoding.symbols, self.workers)
         decoded = model.render(coefficients, self.layout, self.workers).decoded
-        anchors = (
-            self.visible.error(i, coefficient - self.original[i])
-            for i, coefficient in enumerate(coefficients)
-        )
-        return Terms(self.loss.value(decoded) + self.anchor * sum(anchors), encoding.bits)
+        anchors = sum(starmap(self._error, enumerate(coefficients)))
+        return Terms(self.loss.value(decoded) + self.anchor * anchors, encoding.bits)
 
     def blend(self, encoding: Encoding) -> float:
         """The blend's part of D: what layouts, each with an original of its own, compare by."""
@@ -98,32 +98,88 @@ class PerceptualObjective:
     def _blend(self, coefficients: Coefficients) -> float:
         return self.loss.value(model.render(coefficients, self.layout, self.workers).decoded)
 
-    def _scale(self, component: int, gradient: Blocks, difference: Blocks) -> None:
-        """∂D/∂coefficients of the blend becomes that of D, divided by the stiffness."""
-        profile = self.visible.profiles[component]
-        stiff = self.anchor * profile + (1 - self.anchor) * self.visible.stiffness[component]
-        gradient /= self.visible.strengths[component][..., np.newaxis]
-        gradient /= stiff.astype(np.float32)
-        difference *= (self.anchor * profile / stiff).astype(np.float32)
-        gradient += difference
+    def _error(self, component: int, decoded: Blocks) -> float:
+        """The visible error."""
+        original = self.original[component]
+
+        def run(begin: int, end: int) -> float:
+            difference = decoded[begin:end] - original[begin:end]
+            return self.visible.error(component, difference, begin)
+
+        return sum(self.workers.stripes(len(decoded), run))
+
+    def _anchored(self, component: int, decoded: Blocks, gradient: Blocks) -> float:
+        """The visible error; ∂D/∂coefficients of the blend becomes that of D over the stiffness."""
+        original, strengths = self.original[component], self.visible.strengths[component]
+        stiff = self.stiffness(component)
+        held = (self.anchor * self.visible.profiles[component] / stiff).astype(np.float32)
+
+        def run(begin: int, end: int) -> float:
+            difference = decoded[begin:end] - original[begin:end]
+            error = self.visible.error(component, difference, begin)
+            slope = gradient[begin:end]
+            slope /= strengths[begin:end, :, np.newaxis]
+            slope /= stiff
+            difference *= held
+            slope += difference
+            return error
+
+        return sum(self.workers.stripes(len(decoded), run))
+
+    def stiffness(self, component: int) -> NDArray[np.float32]:
+        """D's diagonal model by frequency, ``(64,)``, where the block's strength is 1."""
+        visible, anchor = self.visible, self.anchor
+        profile, stiffness = visible.profiles[component], visible.stiffness[component]
+        return np.asarray(anchor * profile + (1 - anchor) * stiffness, np.float32)
+
+    def slope(self, draft: Draft, gradient: Coefficients) -> Coefficients:
+        """∂J/∂targets over weight, from that of D.
+
+        The trellis makes ½ weight · (decoded - target)² + λ · bits least: by the envelope theorem
+        the slope of that minimum is weight · (target - decoded). D less the squared term answers
+        to a target as to its decoded coefficient, in the mean.
+        """
+        symbols = draft.encoding.symbols
+        levels, steps = symbols.levels, symbols.steps
+
+        def one(i: int) -> Blocks:
+            share = np.asarray(self.visible.profiles[i] / self.stiffness(i), np.float32)
+            sloped = np.empty_like(gradient[i])
+
+            def run(begin: int, end: int) -> None:
+                part = sloped[begin:end]
+                np.multiply(levels[i][begin:end], steps[i].astype(np.float32), out=part)
+                np.subtract(draft.targets[i][begin:end], part, out=part)
+                part *= share
+                part += gradient[i][begin:end]
+
+            self.workers.stripes(len(sloped), run)
+            return sloped
+
+        return tuple(map(one, range(len(gradient))))
 
     def prox(
-        self, draft: Draft, gradient: Coefficients, rate: float, *, follow: bool = True
+        self,
+        draft: Draft,
+        gradient: Coefficients,
+        rate: float,
+        outset: Encoding | None = None,
+        *,
+        fits: bool = True,
     ) -> Draft:
-        """Targets a step further, the best levels for them, and first the best steps if wanted."""
-        encoding = draft.encoding
+        """Targets a step further and the best levels for them; for those, the best steps if wanted.
+
+        Levels are found by the steps and prices of ``outset``, or of the draft: prices that follow
+        every change of the levels drift along with it.
+        """
+        outset = outset or draft.encoding
+        slope = self.slope(draft, gradient)
+        steps = outset.symbols.steps
         targets = tuple(
-            map(
-                self._moved,
-                range(len(gradient)),
-                draft.targets,
-                gradient,
-                encoding.symbols.steps,
-                repeat(rate),
-            )
+            map(self._moved, range(len(slope)), draft.targets, slope, steps, repeat(rate))
         )
-        steps = self.fitted_steps(targets, encoding)
-        return Draft(targets, self.quantise(targets, steps, encoding.prices, encoding.lagrangian))
+        encoding = self.quantise(targets, steps, outset.prices, draft.encoding.lagrangian)
+        return Draft(targets, self.fitted(targets, encoding) if fits else encoding)
 
     def requantised(self, draft: Draft) -> Draft:
         """The same targets and steps at the draft's present λ."""
@@ -142,11 +198,17 @@ class PerceptualObjective:
 
         Where a level does not answer, nothing else would hold a target that drifts.
         """
-        moved = target - np.float32(rate) * gradient
+        moved = np.empty_like(target)
         reach = np.float32(REACH) * steps.astype(np.float32)
-        original = self.original[component]
-        np.minimum(moved, original + reach, out=moved)
-        np.maximum(moved, original - reach, out=moved)
+
+        def run(begin: int, end: int) -> None:
+            original, part = self.original[component][begin:end], moved[begin:end]
+            np.multiply(gradient[begin:end], np.float32(-rate), out=part)
+            part += target[begin:end]
+            np.minimum(part, original + reach, out=part)
+            np.maximum(part, original - reach, out=part)
+
+        self.workers.stripes(len(target), run)
         return moved
 
     def quantise(
@@ -159,31 +221,25 @@ class PerceptualObjective:
         """argmin ½ Σ weight · (level · step - target)² + λ · bits, at these prices."""
         levels = tuple(
             trellis.quantise(
-                targets[i], self.visible.weights(i), steps[i].astype(np.float32), prices[i],
-                lagrangian, scan_order(self.layout, i).ravel(), self.layout.own_blocks(i),
-                self.workers,
+                targets[i], self.visible.weights(i, self.workers), steps[i].astype(np.float32),
+                prices[i], lagrangian, scan_order(self.layout, i).ravel(),
+                self.layout.own_blocks(i), self.workers,
             )
             for i in range(len(targets))
         )  # fmt: skip
         return counted(self.layout, steps, levels, prices, lagrangian, self.workers)
 
-    def mixed(self, first: Encoding, second: Encoding, share: float) -> Encoding:
-        """Two encodings with the same steps: ``share`` of the blocks from the second.
-
-        A larger share keeps what a smaller one took.
-        """
-        levels = tuple(
-            np.where(_places(a.shape[:2]) < share, b, a)
-            for a, b in zip(first.symbols.levels, second.symbols.levels, strict=True)
-        )
-        return counted(
-            self.layout, first.symbols.steps, levels, first.prices, first.lagrangian, self.workers
-        )
+    def fitted(self, targets: Coefficients, encoding: Encoding) -> Encoding:
+        """The same levels with the steps that suit them best."""
+        symbols = replace(encoding.symbols, steps=self.fitted_steps(targets, encoding))
+        return replace(encoding, symbols=symbols)
 
     def fitted_steps(self, targets: Coefficients, encoding: Encoding) -> tuple[Steps, ...]:
         """The whole steps of least weighted error for an encoding's levels."""
+        if self.frozen:
+            return encoding.symbols.steps
         return tuple(
-            least_squares_steps(target, levels, steps, strength)
+            least_squares_steps(target, levels, steps, strength, workers=self.workers)
             for target, levels, steps, strength in zip(
                 targets,
                 encoding.symbols.levels,
@@ -193,9 +249,9 @@ class PerceptualObjective:
             )
         )
 
-    def first(self, lagrangian: float) -> Draft:
-        """The original quantised at λ, with steps and prices that suit it."""
-        steps, targets = self._steps(lagrangian), self.original
+    def first(self, lagrangian: float, steps: tuple[Steps, ...] | None = None) -> Draft:
+        """The original quantised at λ, with prices and, unless they are given, steps that suit."""
+        steps, targets = steps or self._steps(lagrangian), self.original
         prices = (typical_bits(),) * len(targets)
         encoding = self.quantise(targets, steps, prices, lagrangian)
         prices = tuple(map(self._cheapest, range(len(targets)), encoding.symbols.levels))
@@ -210,20 +266,10 @@ class PerceptualObjective:
         ]
         if len(seen) > 1:
             seen[1] = seen[2] = np.sqrt(seen[1] * seen[2])
-        return tuple(
-            np.clip(np.rint(np.sqrt(2 * lagrangian / COARSENESS / s)), 1, 255).astype(np.uint8)
-            for s in seen
-        )
+        steps = [np.sqrt(2 * lagrangian / COARSENESS / s) for s in seen]
+        if self.tables:
+            steps = nearest(self.tables, steps, scaled=not self.frozen)
+        return tuple(np.clip(np.rint(s), 1, 255).astype(np.uint8) for s in steps)
 
     def _cheapest(self, component: int, levels: Levels) -> SymbolBits:
         return cheapest_bits(levels, self.layout, component, 1.0, self.workers)
-
-
-def _places(shape: tuple[int, int]) -> NDArray[np.float64]:
-    """A number in [0, 1) for every block, evenly spread over any part of the picture.
-
-    Multiples of the plastic number's inverse and of its square (M. Roberts, "The Unreasonable
-    Effectiveness of Quasirandom Sequences", 2018).
-    """
-    rows, columns = np.ogrid[: shape[0], : shape[1]]
-    return np.asarray((0.7548776662 * rows + 0.5698402910 * columns) % 1)[..., np.newaxis]

@@ -77,3 +77,9 @@ def _distances(steps: tuple[int, ...]) -> NDArray[np.float64]:
     distances: NDArray[np.float64] = np.abs(np.log(np.array(steps) / limited)).mean(axis=3)
     nearer: NDArray[np.float64] = distances.min(axis=0)
     return nearer
+
+
+def scaled(base: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A table as libjpeg scales it for each quality 1…100, within 8 bits, ``(100, 64)``."""
+    tables: NDArray[np.int64] = np.clip((base * _PERCENT[:, None] + 50) // 100, 1, 255)
+    return tables

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from gradpress.jpeg.huffman import (
     optimal_table,
     share_tables,
 )
-from gradpress.jpeg.params import Layout, Levels, Symbols
+from gradpress.jpeg.params import Layout, Levels, Quantised
 from gradpress.jpeg.rate import Sequence as BlockSequence
 from gradpress.jpeg.rate import interleaved, raster
 
@@ -36,6 +37,9 @@ CUTS = (1, 2, 3, 5, 8, 12, 18)
 
 MAX_LOW = 3
 """Deepest bit position that a first pass may leave to refinements."""
+
+MCU_BLOCKS = 10
+"""Blocks that an interleaved MCU may have (T.81, B.2.3)."""
 
 BASELINE_SLOTS, PROGRESSIVE_SLOTS = 2, 4
 """Tables of each class that a decoder holds at a time (T.81, B.2.4.2)."""
@@ -107,7 +111,7 @@ class CodedScan:
 class Coder:
     """Counts and writes the scans of one picture; remembers what it has counted."""
 
-    def __init__(self, symbols: Symbols) -> None:
+    def __init__(self, symbols: Quantised) -> None:
         self.symbols = symbols
         self._sparse: dict[int, _kernels.SparseLevels] = {}
         self._counted: dict[Scan, CountedScan] = {}
@@ -194,11 +198,14 @@ def script_bits(script: Sequence[CodedScan]) -> int:
 
 
 def baseline_script(coder: Coder) -> tuple[CodedScan, ...]:
-    """One interleaved scan; components with similar statistics share tables."""
-    counted = coder.count(Scan(_everything(coder), 0, 63))
-    dc = _fill_slots(False, counted.dc, BASELINE_SLOTS)
-    ac = _fill_slots(True, counted.ac, BASELINE_SLOTS)
-    return (_coded(counted, dc, ac, _distinct(dc + ac)),)
+    """One interleaved scan, where it may be; components with similar statistics share tables."""
+    counted = [coder.count(Scan(group, 0, 63)) for group in _together(coder) or _apart(coder)]
+    dc = _fill_slots(False, [c for scan in counted for c in scan.dc], BASELINE_SLOTS)
+    ac = _fill_slots(True, [c for scan in counted for c in scan.ac], BASELINE_SLOTS)
+    places = _places(counted)
+    new = [_distinct(dc + ac), *((),) * (len(counted) - 1)]
+    parts = zip(counted, places, new, strict=True)
+    return tuple(_coded(scan, dc[place], ac[place], own) for scan, place, own in parts)
 
 
 def progressive_script(coder: Coder) -> tuple[CodedScan, ...]:
@@ -215,10 +222,17 @@ def progressive_script(coder: Coder) -> tuple[CodedScan, ...]:
     return _with_ac(dc, groups)
 
 
+class _Rows(NamedTuple):
+    """Some rows of a picture."""
+
+    layout: Layout
+    levels: tuple[Levels, ...]
+
+
 class _Prices:
     """What scans cost with tables of their own; remembers what it has been asked."""
 
-    def __init__(self, symbols: Symbols, share: int) -> None:
+    def __init__(self, symbols: Quantised, share: int) -> None:
         """``symbols`` are one part in ``share`` of the picture."""
         self._coder = Coder(symbols)
         self._share = share
@@ -235,7 +249,7 @@ class _Prices:
         return self._known[scan]
 
 
-def _thinned(symbols: Symbols) -> tuple[Symbols, int]:
+def _thinned(symbols: Quantised) -> tuple[Quantised, int]:
     """Every n-th MCU row of a large picture, and n."""
     layout = symbols.layout
     rows, factor = layout.mcus[0], layout.max_factors[1]
@@ -250,7 +264,7 @@ def _thinned(symbols: Symbols) -> tuple[Symbols, int]:
     ]
     kept = Layout(layout.width, 8 * factor * len(levels[0]), layout.factors)
     merged = tuple(level.reshape(-1, *level.shape[2:]) for level in levels)
-    return Symbols(kept, symbols.steps, merged), share
+    return _Rows(kept, merged), share
 
 
 @dataclass(frozen=True)
@@ -263,6 +277,23 @@ class _Band:
 
 def _everything(coder: Coder) -> tuple[int, ...]:
     return tuple(range(len(coder.symbols.levels)))
+
+
+def _together(coder: Coder) -> list[tuple[int, ...]]:
+    """All components as one interleaved scan takes them; nothing where none may."""
+    everything = _everything(coder)
+    blocks = sum(h * v for h, v in coder.symbols.layout.factors)
+    return [everything] if len(everything) > 1 and blocks <= MCU_BLOCKS else []
+
+
+def _apart(coder: Coder) -> list[tuple[int, ...]]:
+    return [(component,) for component in _everything(coder)]
+
+
+def _places(counted: Sequence[CountedScan]) -> list[slice]:
+    """Where each scan's components stand in the row of all scans' components."""
+    sizes = [len(scan.scan.components) for scan in counted]
+    return [slice(end - n, end) for n, end in zip(sizes, accumulate(sizes), strict=True)]
 
 
 def _coded(
@@ -320,20 +351,17 @@ def _passes(prices: _Prices, component: int, begin: int, end: int, low: int) -> 
 
 def _dc_ways(coder: Coder) -> list[tuple[list[tuple[int, ...]], int]]:
     """All components in one scan or each in its own; in one pass or two."""
-    everything = _everything(coder)
-    apart: list[tuple[int, ...]] = [(i,) for i in everything]
-    together = [everything] if len(everything) > 1 else []
-    return [(components, low) for components in (together, apart) if components for low in (0, 1)]
+    ways = filter(None, (_together(coder), _apart(coder)))
+    return [(components, low) for components in ways for low in (0, 1)]
 
 
 def _dc_scans(coder: Coder, components: list[tuple[int, ...]], low: int) -> tuple[CodedScan, ...]:
     """DC in a first pass down to ``low`` and refinements; the first scan brings all tables."""
     firsts = [coder.count(Scan(group, 0, 0, 0, low)) for group in components]
     slots = _fill_slots(False, [c for scan in firsts for c in scan.dc], PROGRESSIVE_SLOTS)
-    ends = accumulate(len(group) for group in components)
     coded = [
-        _coded(counted, slots[end - len(group) : end], (), () if number else _distinct(slots))
-        for number, (counted, group, end) in enumerate(zip(firsts, components, ends, strict=True))
+        _coded(counted, slots[place], (), () if number else _distinct(slots))
+        for number, (counted, place) in enumerate(zip(firsts, _places(firsts), strict=True))
     ]
     refinements = [
         _coded(coder.count(Scan(group, 0, 0, bit + 1, bit)), (), (), ())

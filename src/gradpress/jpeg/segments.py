@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 SOI, EOI, SOS, DQT, DHT, DAC, DRI, DNL = 0xD8, 0xD9, 0xDA, 0xDB, 0xC4, 0xCC, 0xDD, 0xDC
+DHP, EXP = 0xDE, 0xDF
 APP0, APP15, COM = 0xE0, 0xEF, 0xFE
 FRAMES = frozenset(range(0xC0, 0xD0)) - {DHT, 0xC8, DAC}
 """Start of frame, SOF0…SOF15 (T.81, table B.1)."""
@@ -34,8 +35,8 @@ _NAMES = {
     DQT: "DQT",
     DNL: "DNL",
     DRI: "DRI",
-    0xDE: "DHP",
-    0xDF: "EXP",
+    DHP: "DHP",
+    EXP: "EXP",
     COM: "COM",
 }
 _FAMILIES = (("SOF", 0xC0, 0xCF), ("RST", 0xD0, 0xD7), ("APP", APP0, APP15))

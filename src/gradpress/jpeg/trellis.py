@@ -15,7 +15,7 @@ from gradpress import _kernels
 from gradpress.jpeg.params import Levels
 from gradpress.jpeg.rate import SymbolBits
 from gradpress.transform import Blocks
-from gradpress.workers import SERIAL, Workers
+from gradpress.workers import SERIAL, Workers, striped
 
 Weights = NDArray[np.float32]
 
@@ -48,8 +48,10 @@ def quantise(
                 levels[begin:end],
             )  # fmt: skip
 
-    workers.stripes(len(levels), run)
-    _kernels.viterbi_dc(target, curvature, float(steps[0]), bits.dc, lagrangian, order, levels)
+    def along_the_scan() -> None:
+        _kernels.viterbi_dc(target, curvature, float(steps[0]), bits.dc, lagrangian, order, levels)
+
+    workers.together([along_the_scan, *striped(len(levels), run)])
     _fill_padding(levels, own_blocks)
     return levels
 

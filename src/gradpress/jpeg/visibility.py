@@ -24,6 +24,8 @@ Profile = NDArray[np.floating]
 
 NOISE = 6.0
 """Standard deviation, in samples, that is added to the local one."""
+LEAST = 1e-3
+"""Importance that every pixel has for the quantiser: weights of 0 would have no best step."""
 ORDINARY = 10.0
 """Standard deviation plus NOISE where weights are 1."""
 
@@ -34,9 +36,9 @@ class Sight:
 
     masking: float = 0.6
     """Weights fall with this power of the local standard deviation."""
-    detail: float = 0.62
+    detail: float = 0.7
     """Luma's frequencies, from 0 (all alike) to 1 (as SSIMULACRA2 weighs them)."""
-    chroma_detail: float = 0.5
+    chroma_detail: float = 0.57
     """The same of chroma's."""
     chroma: float = 0.3
     """Weight of chroma's low frequencies for each pixel of a sample; luma's mean is 1."""
@@ -85,26 +87,47 @@ class Visibility:
     stiffness: tuple[Profile, ...]
     """The profiles that gradient steps are scaled by: no less than SSIMULACRA2's."""
 
-    def weights(self, component: int) -> Blocks:
+    def weights(self, component: int, workers: Workers = SERIAL) -> Blocks:
         """Weights of all coefficients of a component."""
-        weights = self.strengths[component][..., np.newaxis] * self.profiles[component]
-        return np.asarray(weights, np.float32)
+        strength, profile = self.strengths[component], self.profiles[component]
+        weights = np.empty((*strength.shape, 64), np.float32)
 
-    def error(self, component: int, difference: Blocks) -> float:
-        """½ Σ weight · difference²."""
+        def run(begin: int, end: int) -> None:
+            np.multiply(strength[begin:end, :, np.newaxis], profile, out=weights[begin:end])
+
+        workers.stripes(len(strength), run)
+        return weights
+
+    def error(self, component: int, difference: Blocks, begin: int = 0) -> float:
+        """½ Σ weight · difference², of all block rows or of some from ``begin`` on."""
+        strength = self.strengths[component][begin : begin + len(difference)]
         by_block = np.einsum("rck,rck,k->rc", difference, difference, self.profiles[component])
-        return 0.5 * float(np.vdot(by_block, self.strengths[component]))
+        return 0.5 * float(np.vdot(by_block, strength))
 
 
 def visibility(
-    planes: NDArray[np.float32], layout: Layout, sight: Sight, workers: Workers = SERIAL
+    planes: NDArray[np.float32],
+    layout: Layout,
+    sight: Sight,
+    workers: Workers = SERIAL,
+    importance: NDArray[np.float32] | None = None,
 ) -> Visibility:
-    """For a picture ``(C, H, W)`` in [0, 255]."""
+    """For a picture ``(C, H, W)`` in [0, 255], whose pixels may differ in importance ``(H, W)``."""
     exposure = _exposure(planes, sight.masking, workers)
+    if importance is not None:
+        exposure *= np.maximum(importance, LEAST)
     strengths = tuple(_by_block(exposure, layout, i) for i in range(len(layout.factors)))
     profiles = tuple(_profile(layout, i, sight) for i in range(len(layout.factors)))
     stiffness = (_stiffness(_seen(layout, i), profile) for i, profile in enumerate(profiles))
     return Visibility(strengths, profiles, tuple(stiffness))
+
+
+def evenly(layout: Layout, curvature: float) -> Visibility:
+    """Weights of a loss that sees all errors alike, with so much curvature by decoded sample."""
+    profiles = tuple(np.float32(curvature) * gain for gain in model.gain(layout))
+    components = range(len(profiles))
+    strengths = tuple(np.ones(layout.blocks(i), np.float32) for i in components)
+    return Visibility(strengths, profiles, profiles)
 
 
 def _exposure(planes: NDArray[np.float32], masking: float, workers: Workers) -> NDArray[np.float32]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gradpress.errors import GradpressError
-from gradpress.jpeg.params import Layout, Symbols
+from gradpress.jpeg.params import Layout, Quantised, Steps, Symbols, WideSteps
 from gradpress.jpeg.scans import (
     CodedScan,
     Coder,
@@ -16,6 +16,7 @@ from gradpress.jpeg.scans import (
     baseline_script,
     progressive_script,
 )
+from gradpress.workers import SERIAL, Workers
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
 MAX_SEGMENT = 65533
@@ -49,17 +50,41 @@ class Written:
 
 
 def write(
-    symbols: Symbols, metadata: Metadata | None = None, *, progressive: bool | None = None
+    symbols: Symbols,
+    metadata: Metadata | None = None,
+    *,
+    progressive: bool | None = None,
+    workers: Workers = SERIAL,
 ) -> Written:
     """Write the file; with ``progressive`` None the smaller of baseline and progressive."""
     _check_size(symbols.layout)
     opening = SOI + _application(metadata or Metadata())
+    identifiers = range(1, len(symbols.levels) + 1)
+
+    def header(progressive: bool) -> bytes:
+        return opening + frame(
+            symbols.layout, symbols.steps, 0xC2 if progressive else 0xC0, identifiers
+        )
+
+    return smallest(symbols, header, identifiers, progressive=progressive)
+
+
+def smallest(
+    symbols: Quantised,
+    header: Callable[[bool], bytes],
+    identifiers: Sequence[int],
+    *,
+    progressive: bool | None = None,
+) -> Written:
+    """The smallest file behind a header, which is told whether the file is progressive.
+
+    ``identifiers`` are the components' numbers in the header.
+    """
     coder = Coder(symbols)
-    files: list[Written] = []
-    if progressive is not True:
-        files.append(_written(coder, opening + _frame(symbols, 0xC0), baseline_script(coder)))
-    if progressive is not False:
-        files.append(_written(coder, opening + _frame(symbols, 0xC2), progressive_script(coder)))
+    ways = {False: baseline_script, True: progressive_script}
+    if progressive is not None:
+        ways = {progressive: ways[progressive]}
+    files = [_written(coder, header(way), find(coder), identifiers) for way, find in ways.items()]
     return min(files, key=lambda written: len(written.data))
 
 
@@ -68,11 +93,13 @@ def baseline_bits(symbols: Symbols) -> int:
     return sum(coded.bits for coded in baseline_script(Coder(symbols)))
 
 
-def _written(coder: Coder, opening: bytes, script: tuple[CodedScan, ...]) -> Written:
-    scans = [_dht(coded.new) + _sos(coded) + coder.write(coded) for coded in script]
+def _written(
+    coder: Coder, opening: bytes, script: tuple[CodedScan, ...], identifiers: Sequence[int]
+) -> Written:
+    scans = [_dht(coded.new) + _sos(coded, identifiers) + coder.write(coded) for coded in script]
     return Written(
         b"".join([opening, *scans, EOI]),
-        len(script) > 1,
+        script[0].scan.end == 0,
         tuple(coded.scan for coded in script),
         tuple(coded.bits for coded in script),
     )
@@ -86,7 +113,8 @@ def _check_size(layout: Layout) -> None:
         )
 
 
-def _segment(marker: int, payload: bytes) -> bytes:
+def segment(marker: int, payload: bytes) -> bytes:
+    """A marker with its length and what it holds."""
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
@@ -95,7 +123,7 @@ def _application(metadata: Metadata) -> bytes:
     across, down = metadata.density or (1, 1)
     units = 1 if metadata.density else 0
     jfif = struct.pack(">5sHBHHBB", b"JFIF\0", 0x0101, units, across, down, 0, 0)
-    pieces = [_segment(0xE0, jfif)]
+    pieces = [segment(0xE0, jfif)]
     if metadata.exif:
         payload = b"Exif\0\0" + metadata.exif
         if len(payload) > MAX_SEGMENT:
@@ -103,7 +131,7 @@ def _application(metadata: Metadata) -> bytes:
                 f"the EXIF data is {len(payload)} bytes, more than the {MAX_SEGMENT} that fit in a "
                 "JPEG file; remove some of it"
             )
-        pieces.append(_segment(0xE1, payload))
+        pieces.append(segment(0xE1, payload))
     if metadata.icc:
         pieces += _icc_segments(metadata.icc)
     return b"".join(pieces)
@@ -118,41 +146,47 @@ def _icc_segments(profile: bytes) -> list[bytes]:
             "JPEG file; convert the picture to sRGB first"
         )
     return [
-        _segment(0xE2, b"ICC_PROFILE\0" + bytes((number, len(chunks))) + chunk)
+        segment(0xE2, b"ICC_PROFILE\0" + bytes((number, len(chunks))) + chunk)
         for number, chunk in enumerate(chunks, 1)
     ]
 
 
-def _frame(symbols: Symbols, marker: int) -> bytes:
-    """DQT and SOF; components with equal steps share a table."""
+def frame(
+    layout: Layout,
+    steps: Sequence[Steps] | Sequence[WideSteps],
+    marker: int,
+    identifiers: Sequence[int],
+) -> bytes:
+    """DQT and SOF; components with equal steps share a table. Steps over 255 take 16 bits."""
     tables: list[bytes] = []
     slots = []
-    for steps in symbols.steps:
-        table = bytes(steps.tolist())
+    for own in steps:
+        wide = int(own.max()) > 255
+        table = struct.pack(">64H" if wide else ">64B", *own.tolist())
         if table not in tables:
             tables.append(table)
         slots.append(tables.index(table))
-    dqt = _segment(0xDB, b"".join(bytes((slot,)) + table for slot, table in enumerate(tables)))
-    layout = symbols.layout
+    dqt = b"".join(bytes((len(t) // 128 << 4 | slot,)) + t for slot, t in enumerate(tables))
     header = struct.pack(">BHHB", 8, layout.height, layout.width, len(slots))
     components = b"".join(
-        bytes((i + 1, h << 4 | v, slots[i])) for i, (h, v) in enumerate(layout.factors)
+        bytes((identifier, h << 4 | v, slot))
+        for identifier, (h, v), slot in zip(identifiers, layout.factors, slots, strict=True)
     )
-    return dqt + _segment(marker, header + components)
+    return segment(0xDB, dqt) + segment(marker, header + components)
 
 
 def _dht(slots: Sequence[Slot]) -> bytes:
     """One segment for all tables, none for no tables."""
     tables = [bytes((slot.ac << 4 | slot.index,)) + slot.table.segment() for slot in slots]
-    return _segment(0xC4, b"".join(tables)) if tables else b""
+    return segment(0xC4, b"".join(tables)) if tables else b""
 
 
-def _sos(coded: CodedScan) -> bytes:
+def _sos(coded: CodedScan, identifiers: Sequence[int]) -> bytes:
     scan = coded.scan
     unused = [0] * len(scan.components)
     dc = [slot.index for slot in coded.dc] or unused
     ac = [slot.index for slot in coded.ac] or unused
     payload = bytes((len(scan.components),))
     for component, dc_slot, ac_slot in zip(scan.components, dc, ac, strict=True):
-        payload += bytes((component + 1, dc_slot << 4 | ac_slot))
-    return _segment(0xDA, payload + bytes((scan.begin, scan.end, scan.high << 4 | scan.low)))
+        payload += bytes((identifiers[component], dc_slot << 4 | ac_slot))
+    return segment(0xDA, payload + bytes((scan.begin, scan.end, scan.high << 4 | scan.low)))

@@ -9,6 +9,7 @@
 namespace gradpress {
 
 void bind_butteraugli(nb::module_& m);
+void bind_decode(nb::module_& m);
 void bind_entropy(nb::module_& m);
 void bind_ssim(nb::module_& m);
 void bind_ssimulacra2(nb::module_& m);
@@ -246,6 +247,7 @@ NB_MODULE(_kernels, m) {
     m.def("viterbi_dc", &dc, "target"_a, "curvature"_a, "step"_a, "bits"_a, "lagrangian"_a, "order"_a,
           "levels"_a, Free());
     bind_butteraugli(m);
+    bind_decode(m);
     bind_entropy(m);
     bind_ssim(m);
     bind_ssimulacra2(m);

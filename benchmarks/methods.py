@@ -1,0 +1,206 @@
+"""Methods of descent beside each other: J at the end over J at the start, from the same start.
+
+``python -m benchmarks.methods FOLDER`` prints, for every loss, how far each method brings J down
+on a few pictures, on how many it does, in how many evaluations and how much CPU time; then how
+the stochastic steps' cost grows with the picture, and how the interior point keeps budgets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+import gradpress
+from benchmarks.metrics import Pixels, read_pixels
+from benchmarks.report import table
+from benchmarks.scaling import tiled
+from benchmarks.sweep import pictures_in, spread
+from gradpress.by_method import Descent, Loss, pixel_objective, steps_of
+from gradpress.descent import Drawn, ProximalGradient, Sampled, Step, iterate
+from gradpress.distortion import AbsoluteError, Picture, SquaredError
+from gradpress.distortion.blend import Blend
+from gradpress.distortion.recipes import RECIPES
+from gradpress.goal import Lagrangian
+from gradpress.jpeg.latent import Latent
+from gradpress.jpeg.objective import JpegObjective, steps_for
+from gradpress.jpeg.params import FACTORS, Layout
+from gradpress.jpeg.perceptual import Draft, PerceptualObjective
+from gradpress.jpeg.start import prepare
+from gradpress.jpeg.tiles import Tiles
+from gradpress.methods import RATES, Choice
+from gradpress.outset import BOUNDS
+from gradpress.perceive import Chase
+from gradpress.search import planes_of
+from gradpress.studio import Studio
+from gradpress.workers import SERIAL
+
+PIXEL = {"mse": (SquaredError, 39.0, 2.0), "mae": (AbsoluteError, 3.1, 0.16)}
+"""Losses that are sums over samples: λ of medium quality, and the curvature there."""
+PERCEPTUAL_LAGRANGIAN = 30.0
+LOSSES = ("perceptual", "ssimulacra2", "mse", "mae")
+METHODS = tuple(name for name in RATES if name != "interior-point")
+MEGAPIXELS = (1.0, 4.0, 24.0)
+TIMED_STEPS = 12
+BUDGETS = (0.4, 0.8, 1.6)
+"""Bits per pixel."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A picture under a loss, and where every method starts."""
+
+    loss_name: str
+    planes: Picture
+    loss: Loss
+    objective: PerceptualObjective
+    draft: Draft
+
+    @classmethod
+    def of(cls, pixels: Pixels, name: str) -> Problem:
+        """At 4:2:0 and medium quality."""
+        planes = planes_of(pixels)
+        layout = Layout(pixels.shape[1], pixels.shape[0], FACTORS["420"])
+        if name in PIXEL:
+            error, lagrangian, curvature = PIXEL[name]
+
+            def loss(part: Picture) -> Blend:
+                return Blend(((1.0, error(part)),))
+
+            objective = pixel_objective(prepare(planes, layout), loss(planes), curvature)
+            steps = steps_for(lagrangian, curvature, layout)
+            draft = objective.first(lagrangian, steps)
+            return cls(name, planes, loss, objective, draft)
+        recipe = RECIPES[name]
+        objective = Studio(planes, recipe, recipe.blend(planes), SERIAL).objective(layout)
+        draft = objective.first(PERCEPTUAL_LAGRANGIAN)
+        return cls(name, planes, partial(recipe.blend), objective, draft)
+
+    def steps(self, method: str, evaluations: int, rate: str | None = None) -> Iterator[float]:
+        """J by evaluation at which a step ends; the start first."""
+        choice = Choice(method, rate)
+        steps: Iterator[Step[Draft]] | Iterator[Step[object]]
+        if method == "proximal":
+            steps = self._proximal(choice, evaluations)
+        else:
+            steps = steps_of(
+                Descent(self.objective, self.draft, choice, evaluations), self.planes, self.loss
+            )
+        for step in steps:
+            yield step.value
+            if step.evaluations > evaluations:
+                return
+
+    def _proximal(self, choice: Choice, evaluations: int) -> Iterator[Step[object]]:
+        """The default's: whole proximal steps, or on perceptual losses short ones."""
+        encoding = self.draft.encoding
+        if self.loss_name in PIXEL:
+            objective = JpegObjective(
+                self.objective.layout, PIXEL[self.loss_name][0](self.planes), SERIAL
+            )
+            yield from iterate(objective, encoding, ProximalGradient(1.0, shrink=0.5))
+        goal, rate = Lagrangian(encoding.lagrangian), choice.scheduled(choice.rate, evaluations)
+        chase = Chase(goal, lambda _: 0.0, 0.0, evaluations, BOUNDS, rate)
+        yield from iterate(self.objective, self.draft, chase)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One method on one problem."""
+
+    fall: float
+    """The least J over that of the start."""
+    cpu_seconds: float
+    """Per megapixel."""
+
+
+def run(problem: Problem, method: str, evaluations: int) -> Run:
+    """Descend."""
+    began = time.process_time()
+    values = list(problem.steps(method, evaluations))
+    spent = time.process_time() - began
+    first = problem.objective.evaluate(problem.draft).value
+    return Run(min(values) / first, spent / (problem.planes[0].size / 1e6))
+
+
+def centre(pixels: Pixels, side: int | None) -> Pixels:
+    """The middle of a picture; all of it for None."""
+    if side is None:
+        return pixels
+    top, left = ((length - side) // 2 for length in pixels.shape[:2])
+    return pixels[top : top + side, left : left + side].copy()
+
+
+def by_method(pictures: list[Pixels], evaluations: int) -> str:
+    """The table of methods and losses."""
+    problems = {name: [Problem.of(pixels, name) for pixels in pictures] for name in LOSSES}
+    lines = []
+    for method in METHODS:
+        cells = [method]
+        for name in LOSSES:
+            runs = [run(problem, method, evaluations) for problem in problems[name]]
+            fell = sum(each.fall < 1 for each in runs) / len(runs)
+            change = 100 * (fmean(each.fall for each in runs) - 1)
+            seconds = fmean(each.cpu_seconds for each in runs)
+            cells.append(f"{change:+.2f} % ({fell:.0%}, {seconds:.2f} s)")
+        lines.append(cells)
+    return table(["method", *LOSSES], lines)
+
+
+def stochastic(picture: Pixels) -> str:
+    """CPU time of one stochastic step by size of the picture."""
+    lines = []
+    for size in MEGAPIXELS:
+        problem = Problem.of(tiled(picture, size), "perceptual")
+        latent = Latent(problem.objective, problem.draft.encoding)
+        tiles = Tiles(problem.planes, problem.loss, latent)
+        drawn = Drawn(0, tiles.split(latent.point(problem.draft.targets)))
+        sampled = Sampled(tiles)
+        began = time.process_time()
+        for turn in range(TIMED_STEPS):
+            sampled.evaluate(drawn._replace(turn=turn))
+        seconds = (time.process_time() - began) / TIMED_STEPS
+        lines.append([f"{size:g}", str(tiles.count), f"{1000 * seconds:.1f}"])
+    return table(["megapixels", "tiles", "CPU ms per step"], lines)
+
+
+def budgets(pictures: list[Pixels]) -> str:
+    """Bytes over the budget, and SSIMULACRA2, by the interior point and by the default."""
+    lines = []
+    for bpp in BUDGETS:
+        for method in ("proximal", "interior-point"):
+            used, scores = [], []
+            for pixels in pictures:
+                result = gradpress.compress(pixels, target_size=f"{bpp}bpp", method=method)
+                used.append(result.bytes_after / int(bpp * pixels.shape[0] * pixels.shape[1] / 8))
+                scores.append(result.metrics["ssimulacra2"])
+            span = f"{100 * min(used):.2f}…{100 * max(used):.2f} %"
+            lines.append([f"{bpp:g} bpp, {method}", span, f"{fmean(scores):.2f}"])
+    return table(["budget and method", "of the budget used", "SSIMULACRA2"], lines)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--pictures", type=int, metavar="N", help="so many, spread over the folder")
+    parser.add_argument("--side", type=int, metavar="PIXELS", help="of their middles only")
+    parser.add_argument("--evaluations", type=int, default=8, metavar="N")
+    parser.add_argument("--parts", nargs="+", default=["methods", "stochastic", "budgets"])
+    given = parser.parse_args()
+    paths = spread(pictures_in(given.folder), given.pictures)
+    pictures = [centre(read_pixels(path), given.side) for path in paths]
+    if "methods" in given.parts:
+        print(by_method(pictures, given.evaluations), end="\n\n")
+    if "stochastic" in given.parts:
+        print(stochastic(read_pixels(paths[0])), end="\n\n")
+    if "budgets" in given.parts:
+        print(budgets(pictures))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Stochastic gradient descent: a step looks at a random part of a sum, and costs as much as that.
+
+The parameters may be a tuple of parts of which a step changes a few: the others are shared, not
+copied. A part of the gradient that is None stands for zeros.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from gradpress.descent.contract import Evaluation, Objective, Terms
+from gradpress.descent.rules import Schedule, inverse_time
+from gradpress.descent.tree import Tree, add_scaled
+
+
+class Sum(Protocol):
+    """J = Σ of ``count`` parts."""
+
+    @property
+    def count(self) -> int:
+        """How many."""
+
+    def part(self, params: Tree, which: int, /) -> Evaluation[Tree]:
+        """One of them; its gradient is a tree like the parameters, where None stands for zeros."""
+
+
+class Drawn(NamedTuple):
+    """A point, and which draw is its turn: so that J of it is a function."""
+
+    turn: int
+    params: Tree
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """An estimate of a sum from ``batch`` of its parts.
+
+    Every part has its turn before any has its second; the order is drawn anew for every round
+    from the seed.
+    """
+
+    whole: Sum
+    batch: int = 1
+    seed: int = 0
+
+    def evaluate(self, drawn: Drawn) -> Evaluation[Tree]:
+        """J and its gradient as the draw's parts show them, scaled to the whole."""
+        parts = [self.whole.part(drawn.params, which) for which in self.draw(drawn.turn)]
+        scale = self.whole.count / len(parts)
+        value, smooth, distortion, bits = (
+            scale * sum(each)
+            for each in zip(
+                *((p.value, p.smooth, p.terms.distortion, p.terms.bits) for p in parts),
+                strict=True,
+            )
+        )
+        gradient: Tree = None
+        for each in parts:
+            gradient = _plus(gradient, scale, each.gradient)
+        return Evaluation(value, smooth, gradient, Terms(distortion, bits))
+
+    def draw(self, turn: int) -> list[int]:
+        """The parts whose turn it is."""
+        count = self.whole.count
+        batch = min(self.batch, count)
+        latest, place = divmod(turn * batch, count)
+        order = [*self._order(latest), *self._order(latest + 1)]
+        return order[place : place + batch]
+
+    def _order(self, number: int) -> list[int]:
+        random = np.random.default_rng((self.seed, number))
+        return [int(which) for which in random.permutation(self.whole.count)]
+
+
+@dataclass(frozen=True)
+class StochasticGradient:
+    """θ ← θ - rate · (gradient of a random part), with rates that shrink (Robbins, Monro 1951)."""
+
+    rate: Schedule = field(default_factory=lambda: inverse_time(1e-2, 100))
+
+    def init(self, _: Drawn) -> None:
+        """The draw's turn is all there is to remember."""
+
+    def step(
+        self,
+        _: Objective[Drawn, Tree],
+        params: Drawn,
+        evaluation: Evaluation[Tree],
+        state: None,
+    ) -> tuple[Drawn, None]:
+        """One step; the next draw."""
+        moved = _plus(params.params, -self.rate(params.turn), evaluation.gradient)
+        return Drawn(params.turn + 1, moved), state
+
+
+def _plus(tree: Tree, scale: float, direction: Tree) -> Tree:
+    """``tree + scale · direction``; parts of the direction that are None leave the tree's alone."""
+    if direction is None:
+        return tree
+    if isinstance(direction, tuple):
+        trees = (None,) * len(direction) if tree is None else tree
+        return tuple(_plus(t, scale, d) for t, d in zip(trees, direction, strict=True))
+    return scale * direction if tree is None else add_scaled(tree, scale, direction)

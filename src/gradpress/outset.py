@@ -1,0 +1,150 @@
+"""Where a perceptual descent starts: the layout, and the λ that the goal will need.
+
+λ is searched on plain quantisations of the original, which cost little; the descent raises the
+quality at a given λ, so that the search aims so much lower. Where there is none, to be quick, most
+of the search is done on a mosaic of the picture's tiles.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from gradpress.distortion import Picture
+from gradpress.distortion.ssimulacra2 import WEIGHTS, scale_count
+from gradpress.goal import Goal, Lagrangian, Target, TargetSize
+from gradpress.jpeg.objective import Encoding
+from gradpress.jpeg.params import Layout
+from gradpress.jpeg.perceptual import Draft, PerceptualObjective
+from gradpress.jpeg.start import find_lagrangian
+from gradpress.search import Pursuit, response_of, scaled_steps
+from gradpress.studio import Studio
+
+TOLERANCE = 0.1
+"""Of the log of the first λ."""
+BOUNDS = (1e-2, 1e5)
+"""λ below which hardly a bit is saved any more, and above which hardly one is left."""
+LEFT = 0.7
+"""Share of what the descent will still gain that is left after another evaluation."""
+FLOOR = 0.25
+"""Share of the blend's D that 4:2:0 must have before quantisation for finer chroma to be tried."""
+NARROW = 30.0
+"""Ordinary margins that unquantised 4:2:0 must be beyond the goal for it to be within reach."""
+FINER = 0.06
+"""Fraction of J by which a layout with finer chroma must be ahead of 4:2:0 to be taken."""
+
+
+def start(
+    studio: Studio,
+    layouts: Sequence[Layout],
+    pursuit: Pursuit,
+    evaluations: int,
+    bounds: tuple[float, float],
+) -> tuple[PerceptualObjective, Draft]:
+    """The layout of least J, coarse chroma first, and its draft at the λ that suits the goal."""
+    lift = lift_of(pursuit.goal, evaluations)
+    outset = _Outset(pursuit, lift, bounds)
+    quick = not evaluations and isinstance(pursuit.goal, Target)
+    sample = studio.sampled() if quick else studio
+    if sample is studio:
+        return outset.best(studio, layouts)
+    height, width = sample.planes.shape[1:]
+    small = replace(outset, pursuit=pursuit.of(sample.planes, sample.loss, sample.workers))
+    _, draft = small.best(sample, [Layout(width, height, each.factors) for each in layouts])
+    if draft.encoding.symbols.layout.factors != layouts[0].factors:
+        return outset.best(studio, layouts)  # the seams speak for finer chroma too
+    objective = studio.objective(layouts[0])
+    return objective, outset.scaled(objective, draft.encoding)
+
+
+@dataclass(frozen=True)
+class _Outset:
+    pursuit: Pursuit
+    lift: float
+    """What the descent will add to the excess."""
+    bounds: tuple[float, float]
+
+    def best(self, studio: Studio, layouts: Sequence[Layout]) -> tuple[PerceptualObjective, Draft]:
+        """The layout of least J at the λ of the first one."""
+        objective = studio.objective(layouts[0])
+        draft = self._at_goal(objective.first, _guess(self.pursuit.goal, self.lift))
+        if len(layouts) == 1:
+            return objective, draft
+        floor = objective.unquantised()
+        narrow = NARROW * self.pursuit.margin / self.pursuit.ease
+        hopeless = self.pursuit.shows_excess(floor) < narrow
+        if not hopeless and studio.loss.value(floor) < FLOOR * objective.blend(draft.encoding):
+            return objective, draft
+        for layout in layouts[1:]:
+            rival = studio.objective(layout)
+            price = draft.encoding.lagrangian
+            challenge = rival.first(price)
+            ours = objective.blend(draft.encoding) + price * draft.encoding.bits
+            theirs = rival.blend(challenge.encoding) + price * challenge.encoding.bits
+            if hopeless or theirs < (1 - FINER) * ours:
+                hopeless = False
+                objective, draft = rival, self._at_goal(rival.first, price)
+            elif theirs > (1 + FINER) * ours:
+                break
+        return objective, draft
+
+    def scaled(self, objective: PerceptualObjective, found: Encoding) -> Draft:
+        """The whole picture's draft, by the steps and prices found on a mosaic of it."""
+
+        def at(lagrangian: float) -> Draft:
+            steps = found.symbols.steps
+            if not objective.frozen:
+                steps = scaled_steps(steps, math.log(lagrangian / found.lagrangian), 0.0)
+            original = objective.original
+            return Draft(original, objective.quantise(original, steps, found.prices, lagrangian))
+
+        return self._at_goal(at, found.lagrangian)
+
+    def _at_goal(self, draft_at: Callable[[float], Draft], guess: float) -> Draft:
+        if isinstance(self.pursuit.goal, Lagrangian):
+            return draft_at(self.pursuit.goal.value)
+        slope = response_of(self.pursuit.goal).scaled
+        return find_lagrangian(
+            draft_at,
+            lambda draft: self.pursuit.estimated_excess(draft.encoding) + self.lift,
+            guess,
+            self.bounds,
+            tolerance=TOLERANCE * abs(slope),
+            slope=slope,
+        )
+
+
+def held(lagrangian: float, bounds: tuple[float, float]) -> float:
+    """Keep λ within bounds."""
+    return min(max(lagrangian, bounds[0]), bounds[1])
+
+
+def bounds_of(goal: Goal, planes: Picture) -> tuple[float, float]:
+    """λ worth trying; SSIMULACRA2 is next to blind on small pictures, and bounds are tighter."""
+    small = scale_count(*planes.shape[1:]) < len(WEIGHTS[0])
+    if small and isinstance(goal, Target) and goal.metric.name == "ssimulacra2":
+        return BOUNDS[0], 2 * _guess(goal, 0.0)
+    return BOUNDS
+
+
+def _guess(goal: Goal, lift: float) -> float:
+    """λ that ordinary photographs need before the descent."""
+    match goal:
+        case Target(metric, value) if metric.name == "ssimulacra2":
+            worse = min(82 - (value - lift), 48.0)
+            return math.exp(2.08 + 0.125 * worse - 0.0013 * worse**2)
+        case _:
+            return 25.0
+
+
+def lift_of(goal: Goal, evaluations: int, done: int = 0) -> float:
+    """By how much so many more evaluations raise the excess at a given λ, on photographs."""
+    match goal:
+        case Target(metric, value) if metric.name == "ssimulacra2":
+            most = max(0.21 * (90 - value), 0.2)
+        case TargetSize():
+            most = -0.03
+        case _:
+            most = 0.1
+    return most * (LEFT**done - LEFT ** (done + max(evaluations, 0)))

@@ -1,0 +1,91 @@
+"""One picture under one loss, whole or as a mosaic of a few of its tiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import sqrt
+
+import numpy as np
+
+from gradpress.distortion import Picture
+from gradpress.distortion.blend import Blend
+from gradpress.distortion.importance import Weights, emphasised
+from gradpress.distortion.recipes import Recipe
+from gradpress.jpeg.params import Layout
+from gradpress.jpeg.perceptual import PerceptualObjective
+from gradpress.jpeg.qtables import Tables
+from gradpress.jpeg.start import prepare
+from gradpress.jpeg.visibility import visibility
+from gradpress.workers import Workers
+
+TILE = 128
+"""Pixels across and down: whole MCUs in every layout, and enough for metrics to look around."""
+FEWEST = 2
+"""Tiles across and down: all scales of SSIMULACRA2 need 256 pixels."""
+SHARE = 1 / 8
+"""Part of the picture that a mosaic shows, at about."""
+MOST_TILES = 32
+"""Half a megapixel is enough of any picture."""
+WORTHWHILE = 1 / 2
+"""Larger mosaics save too little."""
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Makes the objectives of a picture's layouts."""
+
+    planes: Picture
+    recipe: Recipe
+    loss: Blend
+    workers: Workers
+    tables: tuple[Tables, ...] = ()
+    """What steps start from, if not from what is seen."""
+    frozen: bool = False
+    """Whether steps stay as the tables have them."""
+    importance: Weights | None = None
+    """What the loss has taken in already."""
+
+    def objective(self, layout: Layout) -> PerceptualObjective:
+        """Fit the layout's coefficients to the picture, and weigh them."""
+        return PerceptualObjective(
+            layout,
+            self.loss,
+            self.recipe.anchor,
+            visibility(self.planes, layout, self.recipe.sight, self.workers, self.importance),
+            prepare(self.planes, layout, self.workers).targets,
+            self.workers,
+            self.tables,
+            self.frozen,
+        )
+
+    def sampled(self) -> Studio:
+        """The same on a mosaic of the picture; itself where that is small."""
+        planes = mosaic(self.planes)
+        if planes is self.planes:
+            return self
+        importance = mosaic_of(self.importance)
+        loss = emphasised(self.recipe.blend(planes, self.workers), planes, importance)
+        return replace(self, planes=planes, loss=loss, importance=importance)
+
+
+def mosaic(planes: Picture) -> Picture:
+    """Tiles evenly spread over a ``(C, H, W)`` picture, side by side; or the picture itself."""
+    height, width = planes.shape[1:]
+    share = min(SHARE, MOST_TILES * TILE**2 / (height * width))
+    down, across = (max(FEWEST, round(sqrt(share) * side / TILE)) for side in (height, width))
+    if down * across * TILE**2 > WORTHWHILE * height * width or min(height, width) < FEWEST * TILE:
+        return planes
+    rows, columns = _places(height, down), _places(width, across)
+    return np.ascontiguousarray(planes[:, rows[:, np.newaxis], columns])
+
+
+def mosaic_of(importance: Weights | None) -> Weights | None:
+    """The importance of a mosaic's pixels."""
+    return None if importance is None else mosaic(importance[np.newaxis])[0]
+
+
+def _places(side: int, count: int) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+    """Where the samples of so many tiles lie, each tile from a multiple of 16 on."""
+    middles = (2 * np.arange(count) + 1) * side // (2 * count)
+    starts = np.clip(middles - TILE // 2, 0, side - TILE) // 16 * 16
+    return (starts[:, np.newaxis] + np.arange(TILE)).ravel()
