@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
+from gradpress.errors import UsageError
 from gradpress.image import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from gradpress.distortion.importance import Mask
     from gradpress.distortion.own import OwnLoss
+
+
+T = TypeVar("T")
 
 
 class Options(TypedDict, total=False):
@@ -112,3 +117,18 @@ DEFAULTS: Options = {
     "min_savings": 0.02,
     "name": None,
 }
+
+
+def known(options: Options) -> Options:
+    """The options and, for those not given, their defaults."""
+    unknown = set(options) - set(DEFAULTS)
+    if unknown:
+        raise TypeError(f"unknown option {min(unknown)!r}; known are {', '.join(DEFAULTS)}")
+    return {**DEFAULTS, **options}
+
+
+def one_of(option: str, value: str, choices: Mapping[str, T]) -> T:
+    """What an option's value stands for; raises UsageError for an unknown one."""
+    if value not in choices:
+        raise UsageError(f"{option} {value!r} is not known; choose from {', '.join(choices)}")
+    return choices[value]

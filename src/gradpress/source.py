@@ -1,4 +1,4 @@
-"""A picture that comes from a JPEG file: its coefficients lie on a lattice, and the search knows it.
+"""Where a picture comes from: a JPEG file's coefficients lie on a lattice, which the search knows.
 
 What was decoded from a file is stored most cheaply in that file's own steps and sampling: there a
 level is right to the last bit or one less, and nothing is spent on old rounding errors. So the

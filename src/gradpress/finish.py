@@ -1,0 +1,137 @@
+"""What became of a picture: written, checked by another decoder, measured and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.JpegImagePlugin import JpegImageFile
+
+from gradpress.bands import scored
+from gradpress.check import checked
+from gradpress.descent import Solution
+from gradpress.goal import Target, TargetSize
+from gradpress.job import Job
+from gradpress.jpeg.objective import Encoding
+from gradpress.jpeg.params import FACTORS
+from gradpress.metrics import Metric, metric
+from gradpress.result import Result, Status
+from gradpress.search import Measured, planes_of
+from gradpress.workers import SERIAL, Workers
+
+
+def finished(
+    job: Job,
+    solution: Solution[Encoding],
+    measured: Measured | None,
+    qualities: tuple[float | None, ...],
+) -> Result:
+    """Write the best encoding, have Pillow decode it, and compare that with the model.
+
+    ``measured`` is what it was found to be, if it was; ``qualities`` those of all steps.
+    """
+    symbols = solution.params.symbols
+    with Workers(job.threads) as workers:
+        written = job.write(symbols, workers)
+        shown = checked(written.data, symbols, workers)
+        known = measured.quality if measured is not None and shown.as_expected else None
+        scores = _scores(job, shown.pixels, workers, known)
+    original = job.image.jpeg
+    if original is not None and not _saves_enough(job, len(written.data), len(original)):
+        return passed_through(job, "the input is already about as small as the goal needs")
+    status, reason = _verdict(job, scores, len(written.data))
+    names = {factors: name for name, factors in FACTORS.items()}
+    seconds, cpu_seconds = job.clock.elapsed()
+    return Result(
+        data=written.data,
+        status=status,
+        reason=reason,
+        goal=job.goal,
+        width=job.image.width,
+        height=job.image.height,
+        bytes_before=job.image.file_bytes,
+        metrics=scores,
+        subsampling=names[symbols.layout.factors],
+        progressive=written.progressive,
+        notices=(*job.image.notices, *solution.notes),
+        solution=solution,
+        seconds=seconds,
+        cpu_seconds=cpu_seconds,
+        qualities=qualities,
+        original=job.again,
+    )
+
+
+def passed_through(job: Job, reason: str) -> Result:
+    """The input as it is."""
+    original = job.image.jpeg
+    assert original is not None
+    seconds, cpu_seconds = job.clock.elapsed()
+    with JpegImageFile(BytesIO(original)) as picture:
+        progressive = bool(picture.info.get("progressive"))
+    return Result(
+        data=original,
+        status=Status.PASSED_THROUGH,
+        reason=reason,
+        goal=job.goal,
+        width=job.image.width,
+        height=job.image.height,
+        bytes_before=len(original),
+        metrics=_scores(job, job.planes.transpose(1, 2, 0).astype(np.uint8), SERIAL),
+        subsampling="unchanged",
+        progressive=progressive,
+        notices=(),
+        solution=None,
+        seconds=seconds,
+        cpu_seconds=cpu_seconds,
+        original=job.again,
+    )
+
+
+def _scores(
+    job: Job, shown: NDArray[np.uint8], workers: Workers, known: float | None = None
+) -> dict[str, float]:
+    """What is told of the file: by the goal's metric and by two that everybody knows."""
+    scores = {} if known is None else {job.metric.name: known}
+    for each in dict.fromkeys((job.metric, metric("ssimulacra2"), metric("psnr"))):
+        if each.name not in scores:
+            scores[each.name] = _score(job, each, shown, workers)
+    return scores
+
+
+def _score(job: Job, metric: Metric, shown: NDArray[np.uint8], workers: Workers) -> float:
+    if job.big:
+        return scored(metric, job.planes, lambda begin, end: shown[begin:end], workers)
+    return metric.prepare(job.planes, workers)(planes_of(shown))
+
+
+def _saves_enough(job: Job, size: int, original: int) -> bool:
+    """Whether a file replaces the input; where a size was asked for, every byte counts."""
+    sized = isinstance(job.goal, TargetSize) or job.ceiling is not None
+    return size < original * (1 if sized else 1 - job.min_savings)
+
+
+def _verdict(job: Job, scores: Mapping[str, float], size: int) -> tuple[Status, str]:
+    match job.goal:
+        case Target(metric, value) if job.is_late(1) and not metric.reaches(
+            scores[metric.name], value
+        ):
+            return Status.UNREACHABLE, (
+                f"the time was up at {metric.name}={scores[metric.name]:.{metric.digits}f}; "
+                f"{value:g} was asked for"
+            )
+        case Target(metric, value) if not metric.reaches(scores[metric.name], value):
+            return Status.UNREACHABLE, (
+                f"{metric.name}={scores[metric.name]:.{metric.digits}f} is the best that a "
+                f"JPEG of this picture reaches; {value:g} was asked for"
+            )
+        case TargetSize(limit) if size > limit:
+            return Status.UNREACHABLE, (
+                f"{size} bytes are the least that a JPEG of this picture takes; "
+                f"{limit} were asked for"
+            )
+    if job.missed is not None:
+        return Status.UNREACHABLE, f"{job.missed} takes more bytes; this is the best that fits"
+    return Status.COMPRESSED, "the goal was reached"
