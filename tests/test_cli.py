@@ -147,7 +147,9 @@ def test_any_name_will_do(gradpress, compress, name):
 
 def test_options_reach_the_library_under_their_own_names(gradpress, compress):
     arguments = """a.png --target psnr=42 --loss mae --chroma-subsampling 444 --progressive off
-        -e 7 --threads 3 --seed 5 --background #102030 --max-pixels 99"""
+        -e 7 --threads 3 --seed 5 --background #102030 --max-pixels 99 --strip gps,xmp --strip exif
+        --keep iptc --preset web --strip-icc --drop-gain-map --no-mark --force --lossless
+        --salvage"""
     gradpress(*arguments.split())
     ((source, options),) = compress.calls
     assert source == Path("a.png")
@@ -175,6 +177,15 @@ def test_options_reach_the_library_under_their_own_names(gradpress, compress):
         "background": "#102030",
         "max_pixels": 99,
         "min_savings": 0.02,
+        "strip": ("gps,xmp", "exif"),
+        "keep": ("iptc",),
+        "preset": "web",
+        "strip_icc": True,
+        "drop_gain_map": True,
+        "no_mark": True,
+        "force": True,
+        "lossless": True,
+        "salvage": True,
         "name": "a.png",
     }
 

@@ -9,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
+from gradpress import mark
 from gradpress.bands import scored
 from gradpress.check import checked
 from gradpress.descent import Solution
 from gradpress.goal import Target, TargetSize
 from gradpress.job import Job
+from gradpress.jpeg import reader
 from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import FACTORS
 from gradpress.metrics import Metric, metric
+from gradpress.restate import LEFT_OUT, Restated, restated
 from gradpress.result import Result, Status
 from gradpress.search import Measured, planes_of
 from gradpress.workers import SERIAL, Workers
@@ -38,14 +41,17 @@ def finished(
         shown = checked(written.data, symbols, workers)
         known = measured.quality if measured is not None and shown.as_expected else None
         scores = _scores(job, shown.pixels, workers, known)
-    original = job.image.jpeg
-    if original is not None and not _saves_enough(job, len(written.data), len(original)):
-        return passed_through(job, "the input is already about as small as the goal needs")
-    status, reason = _verdict(job, scores, len(written.data))
+    data = _marked(job, written.data)
+    untouched = restated_input(job)
+    if untouched is not None and not _saves_enough(job, len(data), len(untouched.data)):
+        return passed_through(
+            job, untouched, "the input is already about as small as the goal needs"
+        )
+    status, reason = _verdict(job, scores, len(data))
     names = {factors: name for name, factors in FACTORS.items()}
     seconds, cpu_seconds = job.clock.elapsed()
     return Result(
-        data=written.data,
+        data=data if status is Status.COMPRESSED else written.data,
         status=status,
         reason=reason,
         goal=job.goal,
@@ -55,7 +61,7 @@ def finished(
         metrics=scores,
         subsampling=names[symbols.layout.factors],
         progressive=written.progressive,
-        notices=(*job.image.notices, *solution.notes),
+        notices=(*job.image.notices, *job.notices, *solution.notes),
         solution=solution,
         seconds=seconds,
         cpu_seconds=cpu_seconds,
@@ -64,16 +70,29 @@ def finished(
     )
 
 
-def passed_through(job: Job, reason: str) -> Result:
-    """The input as it is."""
+def restated_input(job: Job) -> Restated | None:
+    """The input with its coefficients untouched, if it is a JPEG file: the policy applies to it."""
+    if job.image.jpeg is None:
+        return None
+    name = job.again.name or "the picture"
+    return restated(reader.read(job.image.jpeg, name), job.policy, name)
+
+
+def passed_through(job: Job, untouched: Restated, reason: str) -> Result:
+    """The input with its coefficients as they are."""
     original = job.image.jpeg
     assert original is not None
+    data, status = original, Status.PASSED_THROUGH
+    if untouched.data != original:
+        data, status, reason = untouched.data, Status.COMPRESSED, f"{reason}; {LEFT_OUT}"
+        marked = _marked(job, data) if mark.found(data) is None else data
+        data = marked if len(marked) < len(original) else data
     seconds, cpu_seconds = job.clock.elapsed()
     with JpegImageFile(BytesIO(original)) as picture:
         progressive = bool(picture.info.get("progressive"))
     return Result(
-        data=original,
-        status=Status.PASSED_THROUGH,
+        data=data,
+        status=status,
         reason=reason,
         goal=job.goal,
         width=job.image.width,
@@ -82,12 +101,18 @@ def passed_through(job: Job, reason: str) -> Result:
         metrics=_scores(job, job.planes.transpose(1, 2, 0).astype(np.uint8), SERIAL),
         subsampling="unchanged",
         progressive=progressive,
-        notices=(),
+        notices=untouched.notices,
         solution=None,
         seconds=seconds,
         cpu_seconds=cpu_seconds,
         original=job.again,
     )
+
+
+def _marked(job: Job, data: bytes) -> bytes:
+    """The file with the mark in it, if there is to be one and room for it."""
+    fits = len(data) + mark.size(job.mark) <= job.limit
+    return mark.stamped(data, job.mark) if job.mark and fits else data
 
 
 def _scores(
