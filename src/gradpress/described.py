@@ -71,17 +71,23 @@ def upright(segments: Sequence[Segment]) -> tuple[tuple[Segment, ...], str | Non
     """Leave the orientation out of XMP; and a notice if it cannot be read and is left out."""
     kept, notice = [], None
     for marker, payload in segments:
-        packet = payload[len(XMP) :]
-        if identifier(marker, payload) != "XMP" or not xmp.holds(packet, b"Orientation"):
+        if identifier(marker, payload) != "XMP":
             kept.append((marker, payload))
             continue
         try:
-            rest = xmp.without(packet, xmp.is_oriented)
+            packet = _upright_packet(payload[len(XMP) :])
         except xmp.XmpError as error:
-            rest, notice = None, f"the XMP data is damaged and was left out ({error})"
-        if rest is not None:
-            kept.append((marker, XMP + rest))
+            packet, notice = None, f"the XMP data is damaged and was left out ({error})"
+        if packet is not None:
+            kept.append((marker, XMP + packet))
     return tuple(kept), notice
+
+
+def _upright_packet(packet: bytes) -> bytes | None:
+    if xmp.holds(packet, b"Orientation"):
+        rest = xmp.without(packet, xmp.is_oriented)
+        return None if rest is None else xmp.trimmed(rest)
+    return xmp.trimmed(packet)
 
 
 def photoshop_segments(block: bytes) -> list[Segment]:

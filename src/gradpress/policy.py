@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from gradpress.errors import UsageError
-from gradpress.options import Names, Options, one_of
+
+if TYPE_CHECKING:
+    from gradpress.options import Names, Options
 
 KINDS = ("exif", "gps", "xmp", "iptc", "thumbnail", "comments")
 """``gps`` and ``thumbnail`` lie in the others."""
@@ -44,8 +47,10 @@ def policy_of(options: Options) -> Policy:
         raise UsageError(
             "give one of strip, keep and preset: what is not to be kept, what alone is, or web"
         )
+    if preset is not None and preset not in PRESETS:
+        raise UsageError(f"preset {preset!r} is not known; choose from {', '.join(PRESETS)}")
     if preset is not None:
-        policy = one_of("preset", preset, PRESETS)
+        policy = PRESETS[preset]
     elif kept:
         _check_holders(kept)
         policy = Policy(kept, others=kept == ALL)

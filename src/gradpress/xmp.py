@@ -28,9 +28,9 @@ CAMERA = "http://ns.google.com/photos/1.0/camera/"
 GAIN_MAP = "http://ns.adobe.com/hdr-gain-map/1.0/"
 CONTAINER = "http://ns.google.com/photos/1.0/container/"
 
-_TAG = re.compile(rb"<[^\s/>]+(?:\s+[^\s=]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*/?>")
-_ATTRIBUTE = re.compile(rb"\s+([^\s=]+)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
-_END = re.compile(rb"\s*<\?xpacket\s+end=")
+_PAIR = rb"[^\s=<>/]+)\s*=\s*(?:\"[^\"]*\"|'[^']*')"
+_ATTRIBUTE = re.compile(rb"\s(" + _PAIR)
+_TAG = re.compile(rb"<[^\s/>]+(?:\s+(?:" + _PAIR + rb")*\s*/?>")
 _DESCRIPTION = (RDF, "Description")
 _DEPTH = 200
 """Elements within elements; real packets have about ten."""
@@ -73,8 +73,8 @@ def without(packet: bytes, unwanted: Callable[[Property], bool]) -> bytes | None
 
 def trimmed(packet: bytes) -> bytes:
     """The packet without the blanks before its end, which are room for editing in place."""
-    found = _END.search(packet)
-    return packet if found is None else packet[: found.start()] + packet[found.start() :].lstrip()
+    end = packet.rfind(b"<?xpacket")
+    return packet if end < 0 else packet[:end].rstrip() + packet[end:].strip(b"\0 \n")
 
 
 def holds(packet: bytes, *names: bytes) -> bool:
