@@ -158,6 +158,8 @@ def test_options_reach_the_library_under_their_own_names(gradpress, compress):
         "target": "psnr=42",
         "quality": None,
         "distance": None,
+        "lossless": False,
+        "salvage": False,
         "target_size": None,
         "lagrangian": None,
         "loss": "mae",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -12,10 +14,13 @@ from PIL.JpegImagePlugin import JpegImageFile
 from gradpress.bands import scored
 from gradpress.check import checked
 from gradpress.descent import Solution
+from gradpress.errors import GradpressError
 from gradpress.goal import Target, TargetSize
 from gradpress.job import Job
+from gradpress.jpeg.decoder import Limits
 from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import FACTORS
+from gradpress.lossless import recode
 from gradpress.metrics import Metric, metric
 from gradpress.result import Result, Status
 from gradpress.search import Measured, planes_of
@@ -40,7 +45,7 @@ def finished(
         scores = _scores(job, shown.pixels, workers, known)
     original = job.image.jpeg
     if original is not None and not _saves_enough(job, len(written.data), len(original)):
-        return passed_through(job, "the input is already about as small as the goal needs")
+        return kept(job, "the input is already about as small as the goal needs")
     status, reason = _verdict(job, scores, len(written.data))
     names = {factors: name for name, factors in FACTORS.items()}
     seconds, cpu_seconds = job.clock.elapsed()
@@ -62,6 +67,24 @@ def finished(
         qualities=qualities,
         original=job.again,
     )
+
+
+def kept(job: Job, reason: str) -> Result:
+    """The input's own coefficients, in fewer bytes where that is worth it."""
+    original = job.image.jpeg
+    assert original is not None
+    with suppress(GradpressError):
+        recoded = recode(original, limits=Limits(pixels=job.image.width * job.image.height))
+        if recoded.changed and _saves_enough(job, len(recoded.data), len(original)):
+            told = f"{reason}; the same coefficients take fewer bytes"
+            result = passed_through(job, told)
+            return replace(
+                result,
+                data=recoded.data,
+                status=Status.COMPRESSED,
+                progressive=recoded.progressive,
+            )
+    return passed_through(job, reason)
 
 
 def passed_through(job: Job, reason: str) -> Result:

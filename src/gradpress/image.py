@@ -86,6 +86,8 @@ class Image:
     """Size of the input file; None for pixels."""
     jpeg: bytes | None = None
     """The untouched input if it is a JPEG file."""
+    orientation: int = 1
+    """EXIF's, 1 to 8, by which the picture was turned upright."""
 
     @property
     def width(self) -> int:
@@ -334,7 +336,7 @@ def _finished(decoded: _Decoded, reading: _Reading) -> Image:
     laid = f"transparency was laid on {reading.background_name}" if samples.transparent else None
     notices = (*decoded.notices, laid, icc_notice, exif_notice)
     density = _density(info.get("dpi"), orientation)
-    return Image(planes, icc, exif, density, tuple(filter(None, notices)))
+    return Image(planes, icc, exif, density, tuple(filter(None, notices)), orientation=orientation)
 
 
 def _exif(block: object) -> tuple[bytes | None, int, str | None]:

@@ -14,7 +14,8 @@ from gradpress.by_method import descend_by_pixel
 from gradpress.descent import Recorder, Step
 from gradpress.distortion.importance import emphasised
 from gradpress.distortion.recipes import Recipe
-from gradpress.finish import finished, passed_through
+from gradpress.errors import GradpressError
+from gradpress.finish import finished, kept, passed_through
 from gradpress.goal import (
     Lagrangian,
     TargetSize,
@@ -22,6 +23,8 @@ from gradpress.goal import (
 from gradpress.image import Image, Source
 from gradpress.job import HEADER_BYTES, Job, metadata_bytes
 from gradpress.jpeg.objective import Encoding, JpegObjective
+from gradpress.jpeg.quality import of_file
+from gradpress.jpeg.reader import read
 from gradpress.jpeg.start import prepare
 from gradpress.jpeg.visibility import Sight
 from gradpress.losses import LOSSES
@@ -33,6 +36,7 @@ from gradpress.perceive import descend_perceptually
 from gradpress.plan import first_encoding, plan, price
 from gradpress.result import Result
 from gradpress.search import Measured, descend
+from gradpress.source import origin_of
 from gradpress.studio import Studio
 from gradpress.workers import Workers
 
@@ -75,6 +79,11 @@ def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
     if isinstance(job.goal, TargetSize) and _fits(job.image, job.goal):
         passed = passed_through(job, "the input already fits into the size asked for")
         yield Snapshot(None, None, job.metric, lambda: passed)
+        return
+    lower = _no_better(job.image, options.get("quality"))
+    if lower:
+        same = kept(job, lower)
+        yield Snapshot(None, None, job.metric, lambda: same)
         return
     for snapshot in _in_time(job):
         yield snapshot
@@ -125,6 +134,8 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
             job.importance,
         )
         return panorama.descend(job.goal, job.file_bytes)
+    origin = origin_of(job.image, job.planes, workers)
+    layouts = job.layouts if origin is None else origin.suited(job.layouts)
     recipe, blend = job.loss, job.loss.blend(job.planes, workers)
     pursuit = job.pursuit(None, workers, prepared=blend)
     loss = emphasised(blend, job.planes, job.importance)
@@ -134,8 +145,10 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
 
     def descent(sight: Sight) -> Iterator[tuple[Step[Encoding], Measured | None]]:
         sighted = replace(recipe, sight=sight)
-        studio = Studio(job.planes, sighted, loss, workers, job.tables, job.frozen, job.importance)
-        return descend_perceptually(studio, job.layouts, pursuit, job.evaluations, job.choice)
+        studio = Studio(
+            job.planes, sighted, loss, workers, job.tables, job.frozen, job.importance, origin
+        )
+        return descend_perceptually(studio, layouts, pursuit, job.evaluations, job.choice)
 
     return _in_turn(map(descent, sights))
 
@@ -180,3 +193,16 @@ def _by_pixel(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Meas
 
 def _fits(image: Image, goal: TargetSize) -> bool:
     return image.jpeg is not None and len(image.jpeg) <= goal.bytes
+
+
+def _no_better(image: Image, quality: int | None) -> str:
+    """Why a JPEG of at most the quality asked for is left as it is, if it is one."""
+    if quality is None or image.jpeg is None:
+        return ""
+    try:
+        own = of_file(read(image.jpeg))
+    except GradpressError:
+        return ""
+    if own is None or own.value > quality:
+        return ""
+    return f"the input is itself of quality {own.value}; {quality} was asked for"
