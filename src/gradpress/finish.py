@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from io import BytesIO
 
 import numpy as np
@@ -13,11 +14,14 @@ from gradpress import mark
 from gradpress.bands import scored
 from gradpress.check import checked
 from gradpress.descent import Solution
+from gradpress.errors import GradpressError
 from gradpress.goal import Target, TargetSize
 from gradpress.job import Job
 from gradpress.jpeg import reader
+from gradpress.jpeg.decoder import Limits
 from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import FACTORS
+from gradpress.lossless import recode
 from gradpress.metrics import Metric, metric
 from gradpress.restate import LEFT_OUT, Restated, restated
 from gradpress.result import Result, Status
@@ -44,10 +48,10 @@ def finished(
     data = _marked(job, written.data)
     untouched = restated_input(job)
     if untouched is not None and not _saves_enough(job, len(data), len(untouched.data)):
-        return passed_through(
-            job, untouched, "the input is already about as small as the goal needs"
-        )
+        return kept(job, "the input is already about as small as the goal needs")
     status, reason = _verdict(job, scores, len(data))
+    if untouched is not None and status is Status.UNREACHABLE and isinstance(job.goal, Target):
+        return kept(job, f"{reason}; the input itself is as good as can be")
     names = {factors: name for name, factors in FACTORS.items()}
     seconds, cpu_seconds = job.clock.elapsed()
     return Result(
@@ -71,28 +75,49 @@ def finished(
 
 
 def restated_input(job: Job) -> Restated | None:
-    """The input with its coefficients untouched, if it is a JPEG file: the policy applies to it."""
+    """The input as it is coded, after its policy; None if it is no JPEG file."""
     if job.image.jpeg is None:
         return None
     name = job.again.name or "the picture"
     return restated(reader.read(job.image.jpeg, name), job.policy, name)
 
 
-def passed_through(job: Job, untouched: Restated, reason: str) -> Result:
-    """The input with its coefficients as they are."""
-    original = job.image.jpeg
+def kept(job: Job, reason: str) -> Result:
+    """The input's own coefficients, in fewer bytes where that is worth it."""
+    original, untouched = job.image.jpeg, restated_input(job)
     assert original is not None
-    data, status = original, Status.PASSED_THROUGH
-    if untouched.data != original:
-        data, status, reason = untouched.data, Status.COMPRESSED, f"{reason}; {LEFT_OUT}"
-        marked = _marked(job, data) if mark.found(data) is None else data
+    assert untouched is not None
+    with suppress(GradpressError):
+        limits = Limits(pixels=job.image.width * job.image.height)
+        recoded = recode(original, limits=limits, policy=job.policy)
+        if recoded.changed and _saves_enough(job, len(recoded.data), len(untouched.data)):
+            told = f"{reason}; the same coefficients take fewer bytes"
+            return _own(job, Restated(recoded.data, recoded.notices), told)
+    return passed_through(job, reason)
+
+
+def passed_through(job: Job, reason: str) -> Result:
+    """The input as it is coded."""
+    untouched = restated_input(job)
+    assert untouched is not None
+    changed = untouched.data != job.image.jpeg
+    return _own(job, untouched, f"{reason}; {LEFT_OUT}" if changed else reason)
+
+
+def _own(job: Job, file: Restated, reason: str) -> Result:
+    """The input's own coefficients in a file that may be another one."""
+    original, data = job.image.jpeg, file.data
+    assert original is not None
+    changed = data != original
+    if changed and mark.found(data) is None:
+        marked = _marked(job, data)
         data = marked if len(marked) < len(original) else data
     seconds, cpu_seconds = job.clock.elapsed()
-    with JpegImageFile(BytesIO(original)) as picture:
+    with JpegImageFile(BytesIO(data)) as picture:
         progressive = bool(picture.info.get("progressive"))
     return Result(
         data=data,
-        status=status,
+        status=Status.COMPRESSED if changed else Status.PASSED_THROUGH,
         reason=reason,
         goal=job.goal,
         width=job.image.width,
@@ -101,7 +126,7 @@ def passed_through(job: Job, untouched: Restated, reason: str) -> Result:
         metrics=_scores(job, job.planes.transpose(1, 2, 0).astype(np.uint8), SERIAL),
         subsampling="unchanged",
         progressive=progressive,
-        notices=untouched.notices,
+        notices=file.notices,
         solution=None,
         seconds=seconds,
         cpu_seconds=cpu_seconds,

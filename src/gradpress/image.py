@@ -87,6 +87,8 @@ class Image:
     """Size of the input file; None for pixels."""
     jpeg: bytes | None = None
     """The untouched input if it is a JPEG file that shows these planes."""
+    orientation: int = 1
+    """EXIF's, 1 to 8, by which the picture was turned upright."""
     further: Further = field(default_factory=Further)
     """What the file holds beside this picture."""
 
@@ -366,7 +368,8 @@ def _finished(decoded: _Decoded, reading: _Reading) -> Image:
     laid = f"transparency was laid on {reading.background_name}" if samples.transparent else None
     notices = (*decoded.notices, laid, icc_notice, exif_notice, xmp_notice)
     density = _density(info.get("dpi"), orientation)
-    return Image(planes, icc, segments, density, tuple(filter(None, notices)))
+    told = tuple(filter(None, notices))
+    return Image(planes, icc, segments, density, told, orientation=orientation)
 
 
 def _exif(block: object) -> tuple[bytes | None, int, str | None]:

@@ -15,15 +15,17 @@ from gradpress.descent import Recorder, Step
 from gradpress.distortion.importance import emphasised
 from gradpress.distortion.recipes import Recipe
 from gradpress.done import done_before, settled
-from gradpress.errors import UnsupportedImage
-from gradpress.finish import finished, passed_through, restated_input
+from gradpress.errors import GradpressError, UnsupportedImage
+from gradpress.finish import finished, kept, passed_through, restated_input
 from gradpress.goal import (
     Lagrangian,
     TargetSize,
 )
-from gradpress.image import Source
+from gradpress.image import Image, Source
 from gradpress.job import HEADER_BYTES, Job, metadata_bytes
 from gradpress.jpeg.objective import Encoding, JpegObjective
+from gradpress.jpeg.quality import of_file
+from gradpress.jpeg.reader import read
 from gradpress.jpeg.start import prepare
 from gradpress.jpeg.visibility import Sight
 from gradpress.losses import LOSSES
@@ -35,6 +37,7 @@ from gradpress.perceive import descend_perceptually
 from gradpress.plan import first_encoding, plan, price
 from gradpress.result import Result
 from gradpress.search import Measured, descend
+from gradpress.source import origin_of
 from gradpress.studio import Studio
 from gradpress.workers import Workers
 
@@ -81,8 +84,13 @@ def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
     job = Job.of(source, options)
     untouched = restated_input(job)
     if untouched and isinstance(job.goal, TargetSize) and len(untouched.data) <= job.goal.bytes:
-        passed = passed_through(job, untouched, "the input already fits into the size asked for")
+        passed = passed_through(job, "the input already fits into the size asked for")
         yield Snapshot(None, None, job.metric, lambda: passed)
+        return
+    lower = _no_better(job.image, options.get("quality"))
+    if lower:
+        same = kept(job, lower)
+        yield Snapshot(None, None, job.metric, lambda: same)
         return
     _check_further(job)
     for snapshot in _in_time(job):
@@ -144,6 +152,8 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
             job.importance,
         )
         return panorama.descend(job.goal, job.file_bytes)
+    origin = origin_of(job.image, job.planes, workers)
+    layouts = job.layouts if origin is None else origin.suited(job.layouts)
     recipe, blend = job.loss, job.loss.blend(job.planes, workers)
     pursuit = job.pursuit(None, workers, prepared=blend)
     loss = emphasised(blend, job.planes, job.importance)
@@ -153,8 +163,10 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
 
     def descent(sight: Sight) -> Iterator[tuple[Step[Encoding], Measured | None]]:
         sighted = replace(recipe, sight=sight)
-        studio = Studio(job.planes, sighted, loss, workers, job.tables, job.frozen, job.importance)
-        return descend_perceptually(studio, job.layouts, pursuit, job.evaluations, job.choice)
+        studio = Studio(
+            job.planes, sighted, loss, workers, job.tables, job.frozen, job.importance, origin
+        )
+        return descend_perceptually(studio, layouts, pursuit, job.evaluations, job.choice)
 
     return _in_turn(map(descent, sights))
 
@@ -195,3 +207,16 @@ def _by_pixel(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Meas
     objective = JpegObjective(chosen.start.layout, distortion, workers)
     del chosen, starts  # unquantised planes of every layout that was tried
     return descend(first, objective, pursuit, job.effort.sweeps)
+
+
+def _no_better(image: Image, quality: int | None) -> str:
+    """Why a JPEG of at most the quality asked for is left as it is, if it is one."""
+    if quality is None or image.jpeg is None:
+        return ""
+    try:
+        own = of_file(read(image.jpeg))
+    except GradpressError:
+        return ""
+    if own is None or own.value > quality:
+        return ""
+    return f"the input is itself of quality {own.value}; {quality} was asked for"
