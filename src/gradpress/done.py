@@ -10,7 +10,7 @@ import PIL.Image
 
 from gradpress import mark
 from gradpress.goal import Goal, Marked, Request, Target, request_from_options
-from gradpress.image import Source, read_bytes
+from gradpress.image import Source, name_of, read_bytes
 from gradpress.jpeg import reader
 from gradpress.jpeg.metadata import gather, upright_size
 from gradpress.jpeg.reader import Jpeg
@@ -40,7 +40,7 @@ def done_before(source: Source, options: Options) -> Result | None:
     request = _request(options)
     if marked is None or mark.goal_of(marked) != mark.goal_text(request):
         return None
-    name = options["name"] or "the picture"
+    name = options["name"] or name_of(source)
     jpeg = reader.read(data, name)
     if options["strip_icc"] and _has_profile(jpeg):
         return None

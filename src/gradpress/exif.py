@@ -170,7 +170,9 @@ def without_place(exif: bytes) -> bytes | None:
     claimed = _claimed(rest, first)
     for start, end in _thumbnail_spans(rest, rest.number("I", first.span[1])):
         claimed[start:end] = b"\1" * (end - start)
-    freed = _freed(data, [s for place in _places(block) for s in block.spans(place)], claimed)
+    freed = _freed(
+        data, [span for place in _places(block) for span in _whole(block, place)], claimed
+    )
     return None if has_place(freed) else freed
 
 
@@ -246,6 +248,13 @@ def _places(block: _Block) -> list[_Directory]:
     """The GPS directories."""
     entries = [e for each in _described(block) for e in each.entries if e.tag == GPS]
     return list(filter(None, (block.directory(block.value(entry)) for entry in entries)))
+
+
+def _whole(block: _Block, directory: _Directory) -> list[Span]:
+    """Its spans, and that of a pointer to no next directory."""
+    end = directory.span[1]
+    pointer = [(end, end + 4)] if block.data[end : end + 4] == bytes(4) else []
+    return block.spans(directory) + pointer
 
 
 def _swap_sides(block: _Block, data: bytearray) -> None:

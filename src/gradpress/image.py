@@ -149,7 +149,7 @@ def read_image(
     ``srgb`` one that has a colour profile is converted.
     Raises UnsupportedImage, ImageTooLarge or UsageError.
     """
-    reading = _Reading(name or _name_of(source), _colour(background), background, max_pixels, srgb)
+    reading = _Reading(name or name_of(source), _colour(background), background, max_pixels, srgb)
     if isinstance(source, np.ndarray):
         return _finished(_from_array(source, reading), reading)
     if isinstance(source, PIL.Image.Image):
@@ -164,10 +164,11 @@ def read_bytes(
     name: str | None = None,
 ) -> bytes:
     """Read a file whole, as ``read_image`` does before it decodes; raises the same errors."""
-    return _bytes_of(source, _Reading(name or _name_of(source), (0, 0, 0), "", max_pixels))
+    return _bytes_of(source, _Reading(name or name_of(source), (0, 0, 0), "", max_pixels))
 
 
-def _name_of(source: Source) -> str:
+def name_of(source: Source) -> str:
+    """What messages call a picture that was given no name."""
     if isinstance(source, (str, Path)):
         return str(source)
     return "the array" if isinstance(source, np.ndarray) else "the picture"
