@@ -100,7 +100,8 @@ def _exif(block: bytes, policy: Policy, notices: list[str]) -> bytes | None:
     except exif.ExifError as error:
         if policy.keeps("exif") and policy.keeps("gps"):
             return block
-        notices.append(f"the EXIF data is damaged and was left out ({error})")
+        if policy.keeps("exif"):
+            notices.append(f"the EXIF data is damaged and was left out ({error})")
         return None
 
 
