@@ -21,6 +21,7 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 NOTE = "http://ns.adobe.com/xmp/note/"
 TIFF = "http://ns.adobe.com/tiff/1.0/"
 EXIF = "http://ns.adobe.com/exif/1.0/"
+PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 BASIC = "http://ns.adobe.com/xap/1.0/"
 RIGHTS = "http://ns.adobe.com/xap/1.0/rights/"
 CORE = "http://purl.org/dc/elements/1.1/"
@@ -85,6 +86,12 @@ def holds(packet: bytes, *names: bytes) -> bool:
 def is_oriented(name: Property) -> bool:
     """Whether it is the orientation, as Exif has it."""
     return (name.space, name.name) == (TIFF, "Orientation")
+
+
+def is_colour(name: Property) -> bool:
+    """Whether it says in which colour space the samples are."""
+    photoshop = name.space == PHOTOSHOP and name.name in ("ICCProfile", "ColorMode")
+    return photoshop or (name.space, name.name) == (EXIF, "ColorSpace")
 
 
 def is_place(name: Property) -> bool:
