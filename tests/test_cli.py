@@ -160,6 +160,7 @@ def test_options_reach_the_library_under_their_own_names(gradpress, compress):
         "distance": None,
         "lossless": False,
         "salvage": False,
+        "deblock": False,
         "target_size": None,
         "lagrangian": None,
         "loss": "mae",

@@ -102,6 +102,12 @@ ENCODING = (
         "imported from Python's path.",
     ),
     click.option(
+        "--deblock",
+        is_flag=True,
+        help="Take a JPEG's blocking and ringing out first: the smoothest picture within its "
+        "quantisation intervals becomes the original.",
+    ),
+    click.option(
         "--importance",
         metavar="MASK",
         help="A picture of the same size: errors count four times as much where it is white as "

@@ -102,7 +102,7 @@ def passed_through(job: Job, reason: str) -> Result:
         width=job.image.width,
         height=job.image.height,
         bytes_before=len(original),
-        metrics=_scores(job, job.planes.transpose(1, 2, 0).astype(np.uint8), SERIAL),
+        metrics=_scores(job, _pixels(job), SERIAL),
         subsampling="unchanged",
         progressive=progressive,
         notices=(),
@@ -111,6 +111,11 @@ def passed_through(job: Job, reason: str) -> Result:
         cpu_seconds=cpu_seconds,
         original=job.again,
     )
+
+
+def _pixels(job: Job) -> NDArray[np.uint8]:
+    """What the input itself shows, ``(H, W, C)``."""
+    return job.image.planes[: len(job.planes)].transpose(1, 2, 0).astype(np.uint8)
 
 
 def _scores(

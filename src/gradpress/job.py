@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -38,6 +38,7 @@ from gradpress.metrics import Metric, metric
 from gradpress.options import Options, known, one_of
 from gradpress.ordinary import resolved
 from gradpress.original import Again
+from gradpress.restore import deblocked
 from gradpress.search import Pursuit, scorers
 from gradpress.workers import SERIAL, Workers
 
@@ -127,7 +128,11 @@ class Job:
         again = Again.of(source, chosen["background"], chosen["max_pixels"], chosen["name"])
         image = again.read()
         again = again.after(image)
-        planes = image.planes[:1] if _is_grey(image.planes) else image.planes
+        planes = image.planes
+        if chosen["deblock"]:
+            planes, said = deblocked(image, chosen["threads"])
+            image = replace(image, notices=(*image.notices, said))
+        planes = planes[:1] if _is_grey(planes) else planes
         pixels = image.width * image.height
         mask, most = chosen["importance"], chosen["max_pixels"]
         ceiling = None

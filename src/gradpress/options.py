@@ -36,6 +36,8 @@ class Options(TypedDict, total=False):
     """Keep a JPEG file's coefficients and store them in fewer bytes; no goal goes beside it."""
     salvage: bool
     """With ``lossless``: of a damaged file, write what can be decoded."""
+    deblock: bool
+    """Take a JPEG's blocking and ringing out before it is compressed."""
     loss: str | OwnLoss
     """``perceptual`` (default), ``ssimulacra2``, ``ms-ssim``, ``ssim``, ``butteraugli``, ``mse`` or
     ``mae``; or one of your own: an object with ``prepare(reference)``, what
@@ -96,6 +98,7 @@ DEFAULTS: Options = {
     "lagrangian": None,
     "lossless": False,
     "salvage": False,
+    "deblock": False,
     "loss": "perceptual",
     "qtables": None,
     "freeze_tables": False,

@@ -80,7 +80,7 @@ def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
         passed = passed_through(job, "the input already fits into the size asked for")
         yield Snapshot(None, None, job.metric, lambda: passed)
         return
-    lower = _no_better(job.image, options.get("quality"))
+    lower = "" if options.get("deblock") else _no_better(job.image, options.get("quality"))
     if lower:
         same = kept(job, lower)
         yield Snapshot(None, None, job.metric, lambda: same)
@@ -134,7 +134,7 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
             job.importance,
         )
         return panorama.descend(job.goal, job.file_bytes)
-    origin = origin_of(job.image, job.planes, workers)
+    origin = origin_of(job.image, job.image.planes[: len(job.planes)], workers)
     layouts = job.layouts if origin is None else origin.suited(job.layouts)
     recipe, blend = job.loss, job.loss.blend(job.planes, workers)
     pursuit = job.pursuit(None, workers, prepared=blend)
