@@ -11,6 +11,7 @@ import click
 from gradpress import units
 from gradpress.console import MAX_THREADS, available_cores, show_version
 from gradpress.errors import UsageError
+from gradpress.metadata_arguments import METADATA
 
 MAX_PIXELS = 100_000_000
 MAX_JOBS = 256
@@ -365,6 +366,8 @@ INPUTS = click.argument("inputs", metavar="INPUT...", nargs=-1)
 
 def arguments(command: Command) -> Command:
     """Declare them all, in the order of ``--help``."""
-    for declare in reversed((INPUTS, *FILES, *GOAL, *ENCODING, *DESCENT, *WORK, *REPORTS, *SAID)):
+    for declare in reversed(
+        (INPUTS, *FILES, *GOAL, *METADATA, *ENCODING, *DESCENT, *WORK, *REPORTS, *SAID)
+    ):
         command = declare(command)
     return command

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+Names = str | Sequence[str]
+"""One name, some with commas between them, or a sequence of such."""
 
 
 class Options(TypedDict, total=False):
@@ -77,6 +80,21 @@ class Options(TypedDict, total=False):
     ``flat``, ``random``, or the path of a JPEG file."""
     seed: int
     """Of whatever is random: stochastic steps and random starts; equal options give equal bytes."""
+    strip: Names
+    """What of the metadata is not kept: ``all``, ``exif``, ``gps``, ``xmp``, ``iptc``,
+    ``thumbnail`` (never kept by default), ``comments``; with commas, or as a sequence."""
+    keep: Names
+    """What of the metadata alone is kept: names as above."""
+    preset: str | None
+    """``web``: of the metadata keep the author and the copyright."""
+    strip_icc: bool
+    """Convert to sRGB and leave the colour profile out."""
+    drop_gain_map: bool
+    """Leave out an HDR gain map and other further pictures, which is else refused."""
+    no_mark: bool
+    """Leave out the comment that says for which goal the file is done."""
+    force: bool
+    """Work on a file even if its mark says that it is done."""
     background: str
     """What transparency is laid on: a colour as CSS names it, white by default."""
     max_pixels: int
@@ -114,6 +132,13 @@ DEFAULTS: Options = {
     "tolerance": None,
     "start": "curvature",
     "seed": 0,
+    "strip": (),
+    "keep": (),
+    "preset": None,
+    "strip_icc": False,
+    "drop_gain_map": False,
+    "no_mark": False,
+    "force": False,
     "background": "white",
     "max_pixels": DEFAULT_MAX_PIXELS,
     "time_limit": None,

@@ -14,8 +14,9 @@ from gradpress.by_method import descend_by_pixel
 from gradpress.descent import Recorder, Step
 from gradpress.distortion.importance import emphasised
 from gradpress.distortion.recipes import Recipe
-from gradpress.errors import GradpressError
-from gradpress.finish import finished, kept, passed_through
+from gradpress.done import done_before, settled
+from gradpress.errors import GradpressError, UnsupportedImage
+from gradpress.finish import finished, kept, passed_through, restated_input
 from gradpress.goal import (
     Lagrangian,
     TargetSize,
@@ -75,8 +76,14 @@ def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
         recoded = lossless(source, known(options))
         yield Snapshot(None, None, metric("ssimulacra2"), lambda: recoded)
         return
+    source = settled(source, known(options))
+    done = done_before(source, known(options))
+    if done is not None:
+        yield Snapshot(None, None, metric("ssimulacra2"), lambda: done)
+        return
     job = Job.of(source, options)
-    if isinstance(job.goal, TargetSize) and _fits(job.image, job.goal):
+    untouched = restated_input(job)
+    if untouched and isinstance(job.goal, TargetSize) and len(untouched.data) <= job.goal.bytes:
         passed = passed_through(job, "the input already fits into the size asked for")
         yield Snapshot(None, None, job.metric, lambda: passed)
         return
@@ -85,10 +92,21 @@ def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
         same = kept(job, lower)
         yield Snapshot(None, None, job.metric, lambda: same)
         return
+    _check_further(job)
     for snapshot in _in_time(job):
         yield snapshot
     if job.ceiling is not None and len(snapshot.best.data) > job.ceiling.bytes:
         yield from _in_time(replace(job, goal=job.ceiling, missed=job.goal))
+
+
+def _check_further(job: Job) -> None:
+    """Refuse to leave out what the user would miss."""
+    further = job.image.further
+    if further.matters and job.policy.further:
+        raise UnsupportedImage(
+            f"{job.again.name or 'the picture'}: holds {further.what}, which would not fit the "
+            "picture any more; --drop-gain-map leaves it out, --lossless keeps it"
+        )
 
 
 def _in_time(job: Job) -> Iterator[Snapshot]:
@@ -189,10 +207,6 @@ def _by_pixel(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Meas
     objective = JpegObjective(chosen.start.layout, distortion, workers)
     del chosen, starts  # unquantised planes of every layout that was tried
     return descend(first, objective, pursuit, job.effort.sweeps)
-
-
-def _fits(image: Image, goal: TargetSize) -> bool:
-    return image.jpeg is not None and len(image.jpeg) <= goal.bytes
 
 
 def _no_better(image: Image, quality: int | None) -> str:
