@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from gradpress import units
 from gradpress.console import MAX_THREADS, available_cores, show_version
 from gradpress.errors import UsageError
 
+VERBS = ("compare", "completion", "doctor", "inspect", "learn")
+"""First arguments that ask for something else than to compress."""
 MAX_PIXELS = 100_000_000
 MAX_JOBS = 256
 
@@ -104,6 +108,7 @@ ENCODING = (
     click.option(
         "--importance",
         metavar="MASK",
+        type=click.Path(),
         help="A picture of the same size: errors count four times as much where it is white as "
         "where it is mid-grey, and a quarter where it is black.",
     ),
@@ -250,6 +255,7 @@ FILES = (
     click.option(
         "--files-from",
         metavar="FILE",
+        type=click.Path(),
         help="Read names of inputs from a file, one in a line; - is standard input.",
     ),
     click.option(
@@ -265,6 +271,7 @@ FILES = (
         "-o",
         "--output",
         metavar="OUT",
+        type=click.Path(),
         help="A file for one input, else a folder, in which the tree of a searched folder is "
         "repeated; - is standard output.  [default: beside the input, with the suffix .jpg]",
     ),
@@ -354,7 +361,17 @@ SAID = (
 )
 """What is told, and how."""
 
-INPUTS = click.argument("inputs", metavar="INPUT...", nargs=-1)
+
+def _completed(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files; where none begins like this and nothing was named before, a verb."""
+    first = not context.params.get("inputs")
+    verbs = [verb for verb in VERBS if incomplete and verb.startswith(incomplete)]
+    if first and verbs and not glob.glob(f"{glob.escape(incomplete)}*"):  # noqa: PTH207
+        return [CompletionItem(verb) for verb in verbs]
+    return [CompletionItem(incomplete, type="file")]
+
+
+INPUTS = click.argument("inputs", metavar="INPUT...", nargs=-1, shell_complete=_completed)
 
 
 def arguments(command: Command) -> Command:

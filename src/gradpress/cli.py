@@ -17,7 +17,7 @@ import click
 from click.core import ParameterSource
 
 from gradpress import batch, report
-from gradpress.arguments import arguments
+from gradpress.arguments import VERBS, arguments
 from gradpress.batch import Ended, Means, Stepped
 from gradpress.console import (
     INTERRUPTED,
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-VERBS = ("compare", "inspect", "learn")
-"""First arguments that ask for something else than to compress."""
 HELP = """Make pictures small: standard JPEG files, fitted to each picture by gradient descent.
 
 INPUT is a PNG, JPEG, TIFF, WebP, AVIF, BMP, GIF or PPM file, or - for standard input.
@@ -61,6 +59,8 @@ gradpress - < photo.png > photo.jpg         in a pipe
 gradpress compare A B                       how much two pictures differ, by every metric
 gradpress inspect FILE...                   what JPEG files hold
 gradpress learn FOLDER -o tables.json       tables for a kind of picture, for any encoder
+gradpress doctor                            what is installed, and whether it works
+gradpress completion bash|zsh|fish          the shell's part in completing names of options
 (each has a --help of its own; a picture of such a name is ./compare)
 """
 EXIT_STATUS = """Exit status: 0 done, 1 some file failed, 2 wrong usage, 3 a goal is out of reach
