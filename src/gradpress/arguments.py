@@ -341,6 +341,17 @@ REPORTS = (
 
 SAID = (
     click.option(
+        "--config",
+        metavar="FILE",
+        type=click.Path(),
+        expose_value=False,
+        help="Take options that are not given from this TOML file, not from the project's "
+        "(gradpress.toml, pyproject.toml) and the user's own.",
+    ),
+    click.option(
+        "--no-config", is_flag=True, expose_value=False, help="Read no configuration file."
+    ),
+    click.option(
         "--json",
         "as_json",
         flag_value="document",

@@ -19,6 +19,7 @@ from click.core import ParameterSource
 from gradpress import batch, report
 from gradpress.arguments import VERBS, arguments
 from gradpress.batch import Ended, Means, Stepped
+from gradpress.configuration import configure, hint
 from gradpress.console import (
     INTERRUPTED,
     available_cores,
@@ -100,6 +101,17 @@ class _Press(click.Command):
         name = f"{info_name} {args[0]}"
         return COMMANDS[args[0]].make_context(name, args[1:], parent, **extra)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; what they leave open may be configured."""
+        given, _, _ = self.make_parser(ctx).parse_args([*args])
+        answers = any(each.is_eager and each.name in given for each in self.get_params(ctx))
+        if not (answers or ctx.resilient_parsing):  # neither --help nor --version
+            try:
+                configure(ctx, given)
+            except UsageError as error:
+                raise click.UsageError(report.printable(str(error)), ctx) from error
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run what the arguments were read for."""
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
@@ -130,7 +142,7 @@ def main(
         gathering, placing = _taken(Gathering, given), _taken(Placing, given)
         limits, telling = _taken(Limits, given), _taken(Telling, given)
         writes = not (dry_run or check)
-        if not writes and context.get_parameter_source("effort") is ParameterSource.DEFAULT:
+        if not writes and context.get_parameter_source("effort") is not ParameterSource.COMMANDLINE:
             given["effort"] = DRY_EFFORT
         options = _checked(target, given)
         found = _found(inputs, gathering, placing)
@@ -149,7 +161,7 @@ def main(
         )
         code = INTERRUPTED if interrupted else code
     except UsageError as error:
-        raise click.UsageError(report.printable(str(error))) from error
+        raise click.UsageError(report.printable(f"{error}{hint(context)}")) from error
     except GradpressError as error:
         say(f"gradpress: {error}")
         code = 1

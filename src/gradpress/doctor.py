@@ -10,7 +10,9 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeVar
 
-from gradpress import memory
+import click
+
+from gradpress import configuration, memory
 from gradpress.console import available_cores, installed_version
 
 T = TypeVar("T")
@@ -45,6 +47,8 @@ class Health:
     """As NumPy finds and names them."""
     threads: int
     memory_available_bytes: int | None
+    configuration: Mapping[str, tuple[str, ...]]
+    """Files and the environment, the weakest first, each with the options that it sets."""
     formats: Mapping[str, bool]
     """Whether pictures of the format can be read."""
     self_test: str
@@ -77,6 +81,7 @@ def examine() -> Health:
         cpu_features=_tried([], "", _cpu_features) or (),
         threads=available_cores(),
         memory_available_bytes=memory.available(),
+        configuration=_tried(problems, "the configuration is wrong", _configuration) or {},
         formats=formats,
         self_test=tested or "failed",
         problems=tuple(problems),
@@ -117,11 +122,12 @@ def text(health: Health) -> list[str]:
         "threads": str(health.threads),
         "memory": "not known" if room is None else f"{room / 1e9:.1f} GB available",
         **extras,
+        "configuration": ", ".join(_told(health.configuration)) or "none",
         "reads": " ".join(name for name, can in health.formats.items() if can),
         "cannot read": " ".join(name for name, can in health.formats.items() if not can) or "-",
         "self test": health.self_test,
     }
-    return [f"{name:<14}{value}" for name, value in rows.items()]
+    return [f"{name:<15}{value}" for name, value in rows.items()]
 
 
 def _tried(problems: list[str], advice: str, work: Callable[..., T], *given: str) -> T | None:
@@ -131,6 +137,20 @@ def _tried(problems: list[str], advice: str, work: Callable[..., T], *given: str
     except Exception as error:
         problems.append(f"{advice} ({type(error).__name__}: {error})")
         return None
+
+
+def _told(configuration: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return [f"{origin} ({' '.join(keys)})" for origin, keys in configuration.items()]
+
+
+def _configuration() -> dict[str, tuple[str, ...]]:
+    """What is in force for a call from here; raises UsageError where that would fail."""
+    from gradpress.cli import main  # noqa: PLC0415
+
+    configuration.configure(click.Context(main), {})
+    return {
+        layer.origin: tuple(layer.values) for layer in configuration.layers_in_force(main.params)
+    }
 
 
 def _version(name: str) -> str | None:
