@@ -65,6 +65,8 @@ GOAL = (
     ),
     click.option(
         "--target-size",
+        "--max-size",
+        "target_size",
         metavar="SIZE",
         help="At most so many bytes, as good as possible: 120000, 120KB, 64KiB, 0.5bpp (bits per "
         "pixel), 30% (of the input file). Beside a quality: never exceeded.",
@@ -121,10 +123,10 @@ ENCODING = (
     click.option("--freeze-tables", is_flag=True, help="Keep these very tables."),
     click.option(
         "--chroma-subsampling",
-        type=click.Choice(["auto", "444", "422", "420"]),
+        type=click.Choice(["auto", "444", "422", "420", "keep"]),
         default="auto",
         show_default=True,
-        help="How finely colour is kept.",
+        help="How finely colour is kept; keep: as in the JPEG file that is compressed.",
     ),
     click.option(
         "--progressive",
@@ -133,6 +135,7 @@ ENCODING = (
         show_default=True,
         help="Scans from coarse to fine; auto takes whichever file is smaller.",
     ),
+    click.option("--baseline", is_flag=True, help="The same as --progressive off."),
     click.option(
         "--background",
         metavar="COLOUR",

@@ -144,6 +144,8 @@ def main(
         writes = not (dry_run or check)
         if not writes and context.get_parameter_source("effort") is not ParameterSource.COMMANDLINE:
             given["effort"] = DRY_EFFORT
+        if given.pop("baseline"):
+            given["progressive"] = _baseline(context, given["progressive"])
         options = _checked(target, given)
         found = _found(inputs, gathering, placing)
         tasks = look(found) if check else plan(found, placing, create=writes)
@@ -211,6 +213,14 @@ def _spelled(args: list[str]) -> list[str]:
 def _taken(kind: type[T], given: dict[str, Any]) -> T:
     """Take the fields of a dataclass out of the options."""
     return kind(**{field.name: given.pop(field.name) for field in fields(cast("Any", kind))})
+
+
+def _baseline(context: click.Context, progressive: str) -> str:
+    """The scans that ``--baseline`` asks for."""
+    default = context.get_parameter_source("progressive") is ParameterSource.DEFAULT
+    if not default and progressive != "off":
+        raise UsageError(f"--baseline contradicts --progressive {progressive}; leave one out")
+    return "off"
 
 
 def _checked(target: str | None, options: dict[str, Any]) -> Options:

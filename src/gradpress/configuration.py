@@ -33,6 +33,7 @@ GOALS = ("target", "quality", "distance", "target_size", "lagrangian")
 DISPLACED: dict[str, tuple[str, ...]] = {
     **dict.fromkeys((*GOALS, "lossless"), (*GOALS, "lossless", "salvage")),
     **dict.fromkeys(("strip", "keep", "preset"), ("strip", "keep", "preset")),
+    **dict.fromkeys(("progressive", "baseline"), ("progressive", "baseline")),
     "in_place": ("suffix",),
 }
 """What an option does away with where it was configured further down: goals stay together."""

@@ -38,10 +38,14 @@ from gradpress.metrics import Metric, metric
 from gradpress.options import Options, known, one_of
 from gradpress.ordinary import resolved
 from gradpress.original import Again
+from gradpress.sampling import own_sampling
 from gradpress.search import Pursuit, scorers
 from gradpress.workers import SERIAL, Workers
 
-LAYOUTS = {"auto": SUBSAMPLINGS, "444": ("444",), "422": ("422",), "420": ("420",)}
+LAYOUTS = {
+    **dict.fromkeys(("auto", "keep"), SUBSAMPLINGS),
+    **{"444": ("444",), "422": ("422",), "420": ("420",)},
+}
 PROGRESSIVE = {"auto": None, "on": True, "off": False}
 MAX_THREADS = 256
 DESCENT = 0.6
@@ -127,6 +131,8 @@ class Job:
         again = Again.of(source, chosen["background"], chosen["max_pixels"], chosen["name"])
         image = again.read()
         again = again.after(image)
+        if chosen["chroma_subsampling"] == "keep":
+            layouts = own_sampling(image.jpeg) or layouts
         planes = image.planes[:1] if _is_grey(image.planes) else image.planes
         pixels = image.width * image.height
         mask, most = chosen["importance"], chosen["max_pixels"]

@@ -50,7 +50,8 @@ class Options(TypedDict, total=False):
     freeze_tables: bool
     """Whether these very tables are kept."""
     chroma_subsampling: str
-    """``auto`` (default), ``444``, ``422`` or ``420``."""
+    """``auto`` (default), ``444``, ``422``, ``420``, or ``keep``: a JPEG's own, if it is one of
+    these."""
     progressive: str
     """``auto`` (default: whichever is smaller), ``on`` or ``off``."""
     effort: int
