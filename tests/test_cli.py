@@ -161,6 +161,7 @@ def test_options_reach_the_library_under_their_own_names(gradpress, compress):
         "distance": None,
         "lossless": False,
         "salvage": False,
+        "deblock": False,
         "target_size": None,
         "lagrangian": None,
         "loss": "mae",
@@ -199,6 +200,24 @@ def test_options_reach_the_library_under_their_own_names(gradpress, compress):
 def test_what_alone_is_kept_reaches_the_library(gradpress, compress, arguments, name, value):
     gradpress("a.png", *arguments.split())
     assert compress.calls[0][1][name] == value
+
+
+def test_other_spellings(gradpress, compress):
+    gradpress("a.png", "--baseline", "--max-size", "9KB", "--chroma-subsampling", "keep")
+    options = compress.calls[0][1]
+    chosen = options["progressive"], options["target_size"], options["chroma_subsampling"]
+    assert chosen == ("off", "9KB", "keep")
+    assert "baseline" not in options
+    contradiction = gradpress("a.png", "--baseline", "--progressive", "on")
+    assert contradiction.exit_code == 2
+    assert "--baseline contradicts --progressive on" in contradiction.stderr
+
+
+def test_patterns_that_the_shell_left_alone_are_expanded(gradpress, compress):
+    for name in ("a.png", "b.png", "c.gif", "[x].png"):
+        Path(name).touch()
+    gradpress("*.png", "[x].png", "-o", "small")
+    assert [source.name for source, _ in compress.calls] == ["[x].png", "a.png", "b.png"]
 
 
 def test_defaults_are_the_librarys(gradpress, compress):

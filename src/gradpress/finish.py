@@ -123,7 +123,7 @@ def _own(job: Job, file: Restated, reason: str) -> Result:
         width=job.image.width,
         height=job.image.height,
         bytes_before=len(original),
-        metrics=_scores(job, job.planes.transpose(1, 2, 0).astype(np.uint8), SERIAL),
+        metrics=_scores(job, _pixels(job), SERIAL),
         subsampling="unchanged",
         progressive=progressive,
         notices=file.notices,
@@ -132,6 +132,11 @@ def _own(job: Job, file: Restated, reason: str) -> Result:
         cpu_seconds=cpu_seconds,
         original=job.again,
     )
+
+
+def _pixels(job: Job) -> NDArray[np.uint8]:
+    """What the input itself shows, ``(H, W, C)``."""
+    return job.image.planes[: len(job.planes)].transpose(1, 2, 0).astype(np.uint8)
 
 
 def _marked(job: Job, data: bytes) -> bytes:

@@ -40,10 +40,15 @@ from gradpress.options import Options, known, one_of
 from gradpress.ordinary import resolved
 from gradpress.original import Again
 from gradpress.policy import DEFAULT, Policy, policy_of
+from gradpress.restore import deblocked
+from gradpress.sampling import own_sampling
 from gradpress.search import Pursuit, scorers
 from gradpress.workers import SERIAL, Workers
 
-LAYOUTS = {"auto": SUBSAMPLINGS, "444": ("444",), "422": ("422",), "420": ("420",)}
+LAYOUTS = {
+    **dict.fromkeys(("auto", "keep"), SUBSAMPLINGS),
+    **{"444": ("444",), "422": ("422",), "420": ("420",)},
+}
 PROGRESSIVE = {"auto": None, "on": True, "off": False}
 MAX_THREADS = 256
 DESCENT = 0.6
@@ -144,7 +149,13 @@ class Job:
         )
         image = again.read()
         again = again.after(image)
-        planes = image.planes[:1] if _is_grey(image.planes) else image.planes
+        if chosen["chroma_subsampling"] == "keep":
+            layouts = own_sampling(image.jpeg) or layouts
+        planes = image.planes
+        if chosen["deblock"]:
+            planes, said = deblocked(image, chosen["threads"])
+            image = replace(image, notices=(*image.notices, said))
+        planes = planes[:1] if _is_grey(planes) else planes
         pixels = image.width * image.height
         mask, most = chosen["importance"], chosen["max_pixels"]
         ceiling = None

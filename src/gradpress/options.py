@@ -12,6 +12,7 @@ from gradpress.image import DEFAULT_MAX_PIXELS
 if TYPE_CHECKING:
     from gradpress.distortion.importance import Mask
     from gradpress.distortion.own import OwnLoss
+    from gradpress.jpeg.qtables import Tables
 
 
 T = TypeVar("T")
@@ -39,6 +40,8 @@ class Options(TypedDict, total=False):
     """Keep a JPEG file's coefficients and store them in fewer bytes; no goal goes beside it."""
     salvage: bool
     """With ``lossless``: of a damaged file, write what can be decoded."""
+    deblock: bool
+    """Take a JPEG's blocking and ringing out before it is compressed."""
     loss: str | OwnLoss
     """``perceptual`` (default), ``ssimulacra2``, ``ms-ssim``, ``ssim``, ``butteraugli``, ``mse`` or
     ``mae``; or one of your own: an object with ``prepare(reference)``, what
@@ -47,12 +50,13 @@ class Options(TypedDict, total=False):
     """How much pixels count for the loss: a mask as a picture of the same size (white four times as
     much as mid-grey, black a quarter), or an array ``(H, W)`` of floats, which count as they are.
     Goals are measured without it."""
-    qtables: str | Path | None
-    """A file of tables, as ``gradpress learn`` writes them, to start from."""
+    qtables: str | Path | Tables | None
+    """A file of tables, as ``gradpress learn`` writes them, or one pair, to start from."""
     freeze_tables: bool
     """Whether these very tables are kept."""
     chroma_subsampling: str
-    """``auto`` (default), ``444``, ``422`` or ``420``."""
+    """``auto`` (default), ``444``, ``422``, ``420``, or ``keep``: a JPEG's own, if it is one of
+    these."""
     progressive: str
     """``auto`` (default: whichever is smaller), ``on`` or ``off``."""
     effort: int
@@ -114,6 +118,7 @@ DEFAULTS: Options = {
     "lagrangian": None,
     "lossless": False,
     "salvage": False,
+    "deblock": False,
     "loss": "perceptual",
     "qtables": None,
     "freeze_tables": False,
