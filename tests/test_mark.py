@@ -61,6 +61,19 @@ def test_ten_runs_are_as_one(options):
         assert again == data
 
 
+def test_deblocking_is_another_goal():
+    poor = jpeg_of(quality=30)
+    plain = gradpress.compress(poor, target="psnr=34", effort=1)
+    smooth = gradpress.compress(plain.data, target="psnr=34", effort=1, deblock=True)
+    assert smooth.reason != "it was already done"
+    if comments(smooth.data):
+        again = gradpress.compress(smooth.data, target="psnr=34", effort=1, deblock=True)
+        assert again.data == smooth.data
+    text = mark.goal_text(asked(target="psnr=34", target_size="9KB"), deblock=True)
+    assert text == "psnr=34 target-size=9000 deblock"
+    assert mark.goal_of(mark.found(mark.stamped(poor, text))) == text
+
+
 def test_ten_runs_in_place_are_as_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "a.jpg"
