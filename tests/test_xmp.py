@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gradpress import iptc, xmp
 from gradpress.described import PHOTOSHOP
-from gradpress.kept import kept
+from gradpress.kept import PLACE_KEPT, kept
 from gradpress.policy import DEFAULT, KINDS, Policy
 
 NO_PLACE = Policy(DEFAULT.kinds - {"gps"})
@@ -79,6 +79,22 @@ def test_places_within_other_properties_go_too():
     inner = "<rdf:Bag><rdf:li><rdf:Description exif:GPSLatitude='1' dc:b='2'/></rdf:li></rdf:Bag>"
     after = xmp.without(packet(elements=f"<dc:a>{inner}</dc:a>"), xmp.is_place)
     assert tree(after) == {name("dc", "a"), name("dc", "b")}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "xmlns:drone='http://www.dji.com/drone-dji/1.0/' drone:GpsLatitude='+48.1'",
+        "xmlns:geo='http://www.w3.org/2003/01/geo/wgs84_pos#' geo:lat='48.1'",
+        "xmlns:any='any:' any:GPSLatitude='48.1'",
+    ],
+)
+def test_places_in_a_makers_own_words_go(said):
+    before = segments_of(packet(f"{said} dc:a='1'"))
+    assert PLACE_KEPT in kept(before, DEFAULT).notices
+    ((_, payload),) = kept(before, NO_PLACE).segments
+    assert b"48.1" not in payload
+    assert tree(payload) == {name("dc", "a")}
 
 
 def test_a_packet_of_nothing_else_goes_whole():

@@ -25,6 +25,9 @@ PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 BASIC = "http://ns.adobe.com/xap/1.0/"
 RIGHTS = "http://ns.adobe.com/xap/1.0/rights/"
 CORE = "http://purl.org/dc/elements/1.1/"
+GEO = "http://www.w3.org/2003/01/geo/wgs84_pos#"
+PLACES = (b"GPS", b"Gps", b"gps", b"wgs84_pos")
+"""What a packet holds that says where the picture was taken."""
 CAMERA = "http://ns.google.com/photos/1.0/camera/"
 GAIN_MAP = "http://ns.adobe.com/hdr-gain-map/1.0/"
 CONTAINER = "http://ns.google.com/photos/1.0/container/"
@@ -95,8 +98,8 @@ def is_colour(name: Property) -> bool:
 
 
 def is_place(name: Property) -> bool:
-    """Whether it says where the picture was taken, as Exif's GPS tags do."""
-    return name.space == EXIF and name.name.startswith("GPS")
+    """Whether it says where the picture was taken: as Exif's GPS tags do, or in a maker's way."""
+    return name.name.lower().startswith("gps") or name.space == GEO
 
 
 def is_thumbnail(name: Property) -> bool:
