@@ -100,6 +100,7 @@ def test_places_in_a_makers_own_words_go(said):
 def test_a_packet_of_nothing_else_goes_whole():
     assert xmp.without(packet('exif:GPSLatitude="1"'), xmp.is_place) is None
     assert xmp.without(packet('dc:a="1"'), xmp.is_place) == packet('dc:a="1"')
+    assert xmp.without(b"<a>no property is in it</a>", xmp.is_place) is None
 
 
 @pytest.mark.parametrize(

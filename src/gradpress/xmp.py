@@ -70,7 +70,7 @@ def without(packet: bytes, unwanted: Callable[[Property], bool]) -> bytes | None
         parser.Parse(packet.rstrip(b"\0"), True)
     except (expat.ExpatError, UnicodeError) as error:
         raise XmpError(str(error)) from error
-    if cutter.cuts and cutter.kept == 0:
+    if cutter.kept == 0:
         return None
     return b"".join(_rest(packet, cutter.cuts))
 
