@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import re
+import shlex
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -30,6 +33,7 @@ import gradpress
 from gradpress.cli import main
 from gradpress.errors import UsageError
 from gradpress.kept import PLACE_KEPT
+from gradpress.metadata_arguments import METADATA
 
 FAST = {"effort": 1, "loss": "mse", "target": "psnr=34", "threads": 1}
 WAYS = {"anew": FAST, "lossless": {"lossless": True}}
@@ -337,6 +341,28 @@ def test_the_command_strips_and_tells(tmp_path, monkeypatch):
     assert not held((tmp_path / "a.jpg").read_bytes())["gps"]
     done = CliRunner().invoke(main, ["a.jpg", "--strip", "nothing"])
     assert (done.exit_code, "choose from all" in done.stderr) == (2, True)
+
+
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "metadata.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^    gradpress (.*\.jpg)  ", DOCUMENT, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_the_commands_of_the_document_run(line, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photo.jpg").write_bytes(rich_jpeg())
+    words = shlex.split(line.replace("*", "photo"))
+    done = CliRunner().invoke(main, ["-e1", "--loss", "mse", "-j1", *words])
+    assert done.exit_code == 0, done.stderr
+    written = tmp_path / ("small.jpg" if "small.jpg" in line else "photo.jpg")
+    assert not held(written.read_bytes())["thumbnail"]
+
+
+def test_the_document_names_every_option():
+    assert len(COMMANDS) == 4
+    for option in METADATA:
+        (declared,) = option(lambda: None).__click_params__
+        assert declared.opts[0] in DOCUMENT
 
 
 def test_a_png_says_nothing_and_nothing_is_said():
