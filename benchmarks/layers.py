@@ -12,8 +12,8 @@ picture gives the true slope, smoothed over that stride, of what is seen, a laye
 its own. Printed is the cosine of the two lists.
 *Restore*: Adam changes a picture so that what is seen of its JPEG comes nearer to the original.
 *Attack*: signed steps within ±8 levels take what is seen of the JPEG as far away as they can.
-These two are judged after a real file. "Seen" is the difference of normalised features of three fixed
-random convolutions, as LPIPS compares learnt ones.
+These two are judged after a real file. "Seen" is the difference of normalised features of three
+fixed random convolutions, as LPIPS compares learnt ones.
 """
 
 from __future__ import annotations
