@@ -35,9 +35,9 @@ from gradpress.torch.layer import tables_of_quality
 
 SIDE = 128
 QUALITIES = (25, 50, 75)
-RATES = (0.5 / 255, 1.5 / 255)
+RATES = (0.15 / 255, 0.5 / 255)
 """Of Adam's steps; the better one counts."""
-STEPS = 15
+STEPS = 40
 BOUND = 8 / 255
 DIRECTIONS = 150
 LOW = 6
