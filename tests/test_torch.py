@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import PIL.features
@@ -370,3 +372,14 @@ def test_the_command_line_takes_module_and_function(tmp_path, monkeypatch):
     done = CliRunner().invoke(main, [*command, "losses_of_mine:squared"])
     assert done.exit_code == 0
     assert (tmp_path / "a.jpg").exists()
+
+
+def test_the_package_and_the_command_line_do_without_torch(tmp_path):
+    (tmp_path / "a.png").write_bytes(png(scene(48, 48)))
+    script = (
+        "import sys, gradpress, gradpress.cli\n"
+        "gradpress.compress('a.png', effort=1, importance='a.png')\n"
+        "for name in gradpress.__all__: getattr(gradpress, name)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
