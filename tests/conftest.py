@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import numpy as np
 import PIL.Image
@@ -37,3 +38,13 @@ def png(pixels):
 def photo():
     """A uint8 picture of 96 × 128 pixels."""
     return scene(96, 128)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unconfigured():
+    """Nothing that this machine's user configured has a say in tests, nor in what they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("GRADPRESS_")]:
+            patch.delenv(name)
+        patch.setenv("GRADPRESS_NO_CONFIG", "1")
+        yield

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gradpress
-from gradpress import bands, pipeline
+from gradpress import bands, job
 from gradpress.jpeg import model
 from gradpress.jpeg.params import FACTORS, Layout, Symbols
 from gradpress.metrics import METRICS, metric
@@ -33,7 +33,7 @@ def photo():
 def small_bands(monkeypatch):
     """Take even small pictures in bands."""
     monkeypatch.setattr(bands, "BAND_PIXELS", 1 << 17)
-    monkeypatch.setattr(pipeline, "BIG", 1 << 18)
+    monkeypatch.setattr(job, "BIG", 1 << 18)
 
 
 @given(st.integers(1, 65_535), st.integers(1, 65_535))

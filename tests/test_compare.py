@@ -17,7 +17,7 @@ from conftest import png, scene
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
-from gradpress import cli, verbs
+from gradpress import answers, cli
 from gradpress import compress as press
 from gradpress.compare import compare
 from gradpress.errors import GradpressError, UsageError
@@ -180,7 +180,7 @@ def test_the_verb_prints_json(run):
     outcome = run("a.png", "-", "--json", "--threads", "2", stdin=Path("b.png").read_bytes())
     assert outcome.exit_code == 0
     assert json.loads(outcome.stdout) == {
-        "schema": verbs.SCHEMA,
+        "schema": answers.SCHEMA,
         "version": cli.installed_version(),
         "original": "a.png",
         "picture": "-",

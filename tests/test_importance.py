@@ -136,7 +136,7 @@ def test_mosaics_and_bands_take_their_part_of_the_mask(photo, effort, monkeypatc
     options = {"target": "psnr=30", "effort": effort}
     plain = errors(big, gradpress.compress(big, importance=mask, **options).data)
     assert plain[0] < 0.7 * plain[1]
-    monkeypatch.setattr("gradpress.pipeline.BIG", 1 << 18)
+    monkeypatch.setattr("gradpress.job.BIG", 1 << 18)
     monkeypatch.setattr(bands, "BAND_PIXELS", 1 << 17)
     banded = errors(big, gradpress.compress(big, importance=mask, **options).data)
     assert banded[0] < 0.7 * banded[1]

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_reader import EOI, FILES, HEAD, PLAIN, SOI, jpeg, segment, sos
 
-from gradpress import cli, verbs
+from gradpress import answers, cli, verbs
 from gradpress.errors import UnsupportedImage
 from gradpress.inspect import OWN_TABLES, inspect, layout_name, text
 from gradpress.jpeg.metadata import Icc, Jfif
@@ -264,7 +264,7 @@ def test_the_verb_prints_json(run):
     outcome = run("inspect", "--json", "a.jpg", "b.jpg")
     assert outcome.exit_code == 1
     whole = json.loads(outcome.stdout)
-    assert whole["schema"] == verbs.SCHEMA
+    assert whole["schema"] == answers.SCHEMA
     first, second = whole["files"]
     assert (first["input"], first["status"], first["quality"]) == ("a.jpg", "inspected", 60)
     assert sum(part["bytes"] for part in first["segments"]) == len(BASELINE)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradpress import bands, memory
-from gradpress.pipeline import LOSSES
+from gradpress.losses import LOSSES
 from gradpress.worker import UNBANDED
 from tests.conftest import png, scene
 

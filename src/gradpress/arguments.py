@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from gradpress import units
 from gradpress.console import MAX_THREADS, available_cores, show_version
 from gradpress.errors import UsageError
+from gradpress.metadata_arguments import METADATA
 
+VERBS = ("compare", "completion", "doctor", "inspect", "learn")
+"""First arguments that ask for something else than to compress."""
 MAX_PIXELS = 100_000_000
 MAX_JOBS = 256
 
@@ -61,6 +66,8 @@ GOAL = (
     ),
     click.option(
         "--target-size",
+        "--max-size",
+        "target_size",
         metavar="SIZE",
         help="At most so many bytes, as good as possible: 120000, 120KB, 64KiB, 0.5bpp (bits per "
         "pixel), 30% (of the input file). Beside a quality: never exceeded.",
@@ -102,8 +109,15 @@ ENCODING = (
         "imported from Python's path.",
     ),
     click.option(
+        "--deblock",
+        is_flag=True,
+        help="Take a JPEG's blocking and ringing out first: the smoothest picture within its "
+        "quantisation intervals becomes the original.",
+    ),
+    click.option(
         "--importance",
         metavar="MASK",
+        type=click.Path(),
         help="A picture of the same size: errors count four times as much where it is white as "
         "where it is mid-grey, and a quarter where it is black.",
     ),
@@ -116,10 +130,10 @@ ENCODING = (
     click.option("--freeze-tables", is_flag=True, help="Keep these very tables."),
     click.option(
         "--chroma-subsampling",
-        type=click.Choice(["auto", "444", "422", "420"]),
+        type=click.Choice(["auto", "444", "422", "420", "keep"]),
         default="auto",
         show_default=True,
-        help="How finely colour is kept.",
+        help="How finely colour is kept; keep: as in the JPEG file that is compressed.",
     ),
     click.option(
         "--progressive",
@@ -128,6 +142,7 @@ ENCODING = (
         show_default=True,
         help="Scans from coarse to fine; auto takes whichever file is smaller.",
     ),
+    click.option("--baseline", is_flag=True, help="The same as --progressive off."),
     click.option(
         "--background",
         metavar="COLOUR",
@@ -250,6 +265,7 @@ FILES = (
     click.option(
         "--files-from",
         metavar="FILE",
+        type=click.Path(),
         help="Read names of inputs from a file, one in a line; - is standard input.",
     ),
     click.option(
@@ -265,6 +281,7 @@ FILES = (
         "-o",
         "--output",
         metavar="OUT",
+        type=click.Path(),
         help="A file for one input, else a folder, in which the tree of a searched folder is "
         "repeated; - is standard output.  [default: beside the input, with the suffix .jpg]",
     ),
@@ -334,6 +351,17 @@ REPORTS = (
 
 SAID = (
     click.option(
+        "--config",
+        metavar="FILE",
+        type=click.Path(),
+        expose_value=False,
+        help="Take options that are not given from this TOML file, not from the project's "
+        "(gradpress.toml, pyproject.toml) and the user's own.",
+    ),
+    click.option(
+        "--no-config", is_flag=True, expose_value=False, help="Read no configuration file."
+    ),
+    click.option(
         "--json",
         "as_json",
         flag_value="document",
@@ -354,11 +382,23 @@ SAID = (
 )
 """What is told, and how."""
 
-INPUTS = click.argument("inputs", metavar="INPUT...", nargs=-1)
+
+def _completed(context: click.Context, _: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Files; where none begins like this and nothing was named before, a verb."""
+    first = not context.params.get("inputs")
+    verbs = [verb for verb in VERBS if incomplete and verb.startswith(incomplete)]
+    if first and verbs and not glob.glob(f"{glob.escape(incomplete)}*"):  # noqa: PTH207
+        return [CompletionItem(verb) for verb in verbs]
+    return [CompletionItem(incomplete, type="file")]
+
+
+INPUTS = click.argument("inputs", metavar="INPUT...", nargs=-1, shell_complete=_completed)
 
 
 def arguments(command: Command) -> Command:
     """Declare them all, in the order of ``--help``."""
-    for declare in reversed((INPUTS, *FILES, *GOAL, *ENCODING, *DESCENT, *WORK, *REPORTS, *SAID)):
+    for declare in reversed(
+        (INPUTS, *FILES, *GOAL, *METADATA, *ENCODING, *DESCENT, *WORK, *REPORTS, *SAID)
+    ):
         command = declare(command)
     return command

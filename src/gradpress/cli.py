@@ -17,8 +17,9 @@ import click
 from click.core import ParameterSource
 
 from gradpress import batch, report
-from gradpress.arguments import arguments
+from gradpress.arguments import VERBS, arguments
 from gradpress.batch import Ended, Means, Stepped
+from gradpress.configuration import configure, hint
 from gradpress.console import (
     INTERRUPTED,
     available_cores,
@@ -34,6 +35,7 @@ from gradpress.inputs import JPEG_SUFFIXES, SUFFIXES, Found, Gathering, Search, 
 from gradpress.interrupts import Interrupts
 from gradpress.memory import available
 from gradpress.outputs import Placing, Task, look, plan
+from gradpress.policy import policy_of
 from gradpress.report import Record
 from gradpress.reports import Reports, Wanted
 from gradpress.teller import Teller, Telling
@@ -44,8 +46,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-VERBS = ("compare", "inspect", "learn")
-"""First arguments that ask for something else than to compress."""
 HELP = """Make pictures small: standard JPEG files, fitted to each picture by gradient descent.
 
 INPUT is a PNG, JPEG, TIFF, WebP, AVIF, BMP, GIF or PPM file, or - for standard input.
@@ -61,6 +61,8 @@ gradpress - < photo.png > photo.jpg         in a pipe
 gradpress compare A B                       how much two pictures differ, by every metric
 gradpress inspect FILE...                   what JPEG files hold
 gradpress learn FOLDER -o tables.json       tables for a kind of picture, for any encoder
+gradpress doctor                            what is installed, and whether it works
+gradpress completion bash|zsh|fish          the shell's part in completing names of options
 (each has a --help of its own; a picture of such a name is ./compare)
 """
 EXIT_STATUS = """Exit status: 0 done, 1 some file failed, 2 wrong usage, 3 a goal is out of reach
@@ -100,6 +102,17 @@ class _Press(click.Command):
         name = f"{info_name} {args[0]}"
         return COMMANDS[args[0]].make_context(name, args[1:], parent, **extra)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; what they leave open may be configured."""
+        given, _, _ = self.make_parser(ctx).parse_args([*args])
+        answers = any(each.is_eager and each.name in given for each in self.get_params(ctx))
+        if not (answers or ctx.resilient_parsing):  # neither --help nor --version
+            try:
+                configure(ctx, given)
+            except UsageError as error:
+                raise click.UsageError(report.printable(str(error)), ctx) from error
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
         """Run what the arguments were read for."""
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
@@ -130,8 +143,10 @@ def main(
         gathering, placing = _taken(Gathering, given), _taken(Placing, given)
         limits, telling = _taken(Limits, given), _taken(Telling, given)
         writes = not (dry_run or check)
-        if not writes and context.get_parameter_source("effort") is ParameterSource.DEFAULT:
+        if not writes and context.get_parameter_source("effort") is not ParameterSource.COMMANDLINE:
             given["effort"] = DRY_EFFORT
+        if given.pop("baseline"):
+            given["progressive"] = _baseline(context, given["progressive"])
         options = _checked(target, given)
         found = _found(inputs, gathering, placing)
         tasks = look(found) if check else plan(found, placing, create=writes)
@@ -149,7 +164,7 @@ def main(
         )
         code = INTERRUPTED if interrupted else code
     except UsageError as error:
-        raise click.UsageError(report.printable(str(error))) from error
+        raise click.UsageError(report.printable(f"{error}{hint(context)}")) from error
     except GradpressError as error:
         say(f"gradpress: {error}")
         code = 1
@@ -201,10 +216,19 @@ def _taken(kind: type[T], given: dict[str, Any]) -> T:
     return kind(**{field.name: given.pop(field.name) for field in fields(cast("Any", kind))})
 
 
+def _baseline(context: click.Context, progressive: str) -> str:
+    """The scans that ``--baseline`` asks for."""
+    default = context.get_parameter_source("progressive") is ParameterSource.DEFAULT
+    if not default and progressive != "off":
+        raise UsageError(f"--baseline contradicts --progressive {progressive}; leave one out")
+    return "off"
+
+
 def _checked(target: str | None, options: dict[str, Any]) -> Options:
-    """Turn the options into those of the library; the goal must be one and in range."""
+    """Turn the options into those of the library; they must not contradict each other."""
     goals = ("quality", "distance", "target_size", "lagrangian")
     request_from_options(target, *(options[name] for name in goals))
+    policy_of(cast("Options", options))
     return cast("Options", {"target": target, **options})
 
 

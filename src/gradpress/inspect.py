@@ -144,7 +144,7 @@ def inspect(data: bytes, name: str = "the picture") -> Inspection:
     found = metadata.gather([(part.marker, jpeg.payload(part)) for part in jpeg.parts])
     colour = colour_model(frame, found)
     names = component_names(frame, colour)
-    judged = _quality(jpeg)
+    judged = quality.of_file(jpeg)
     pixels = frame.width * frame.height
     first = jpeg.scans[0].tables if jpeg.scans else jpeg.tables
     return Inspection(
@@ -297,11 +297,6 @@ def _scan_text(scan: Scan, found: Inspection) -> str:
 
 def _count(number: int, thing: str) -> str:
     return f"{number} {thing}{'' if number == 1 else 's'}"
-
-
-def _quality(jpeg: Jpeg) -> quality.Quality | None:
-    used = dict.fromkeys(table.steps for table in jpeg.steps if table is not None)
-    return quality.estimate(list(used)) if used and None not in jpeg.steps else None
 
 
 def _table(table: QuantisationTable, jpeg: Jpeg, names: tuple[str, ...]) -> Table:

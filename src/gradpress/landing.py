@@ -29,7 +29,7 @@ FRESH_STARTS = 12
 """Tries with steps made anew where those at hand cannot reach the goal."""
 MAX_SIDES = 6
 """Steps of the landing until the goal lies between two of them."""
-MAX_MIXES = 6
+MAX_MIXES = 10
 """Mixtures of those two."""
 
 Gauge = Callable[[Encoding], float]
@@ -148,7 +148,7 @@ def _between(
     over, under = corrected.excess(above), corrected.excess(below)
     low, high, best = 0.0, 1.0, above
     for _ in range(MAX_MIXES):
-        share = low + min(max(over / (over - under), 0.1), 0.9) * (high - low)
+        share = low + min(max(over / (over - under), 0.2), 0.8) * (high - low)
         mixture = mixed(above, below, share, objective.workers)
         excess = corrected.excess(mixture)
         if excess >= 0:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
+from gradpress.errors import UsageError
 from gradpress.image import DEFAULT_MAX_PIXELS
 
 if TYPE_CHECKING:
     from gradpress.distortion.importance import Mask
     from gradpress.distortion.own import OwnLoss
+    from gradpress.jpeg.qtables import Tables
+
+
+T = TypeVar("T")
+
+Names = str | Sequence[str]
+"""One name, some with commas between them, or a sequence of such."""
 
 
 class Options(TypedDict, total=False):
@@ -31,6 +40,8 @@ class Options(TypedDict, total=False):
     """Keep a JPEG file's coefficients and store them in fewer bytes; no goal goes beside it."""
     salvage: bool
     """With ``lossless``: of a damaged file, write what can be decoded."""
+    deblock: bool
+    """Take a JPEG's blocking and ringing out before it is compressed."""
     loss: str | OwnLoss
     """``perceptual`` (default), ``ssimulacra2``, ``ms-ssim``, ``ssim``, ``butteraugli``, ``mse`` or
     ``mae``; or one of your own: an object with ``prepare(reference)``, what
@@ -39,12 +50,13 @@ class Options(TypedDict, total=False):
     """How much pixels count for the loss: a mask as a picture of the same size (white four times as
     much as mid-grey, black a quarter), or an array ``(H, W)`` of floats, which count as they are.
     Goals are measured without it."""
-    qtables: str | Path | None
-    """A file of tables, as ``gradpress learn`` writes them, to start from."""
+    qtables: str | Path | Tables | None
+    """A file of tables, as ``gradpress learn`` writes them, or one pair, to start from."""
     freeze_tables: bool
     """Whether these very tables are kept."""
     chroma_subsampling: str
-    """``auto`` (default), ``444``, ``422`` or ``420``."""
+    """``auto`` (default), ``444``, ``422``, ``420``, or ``keep``: a JPEG's own, if it is one of
+    these."""
     progressive: str
     """``auto`` (default: whichever is smaller), ``on`` or ``off``."""
     effort: int
@@ -70,6 +82,21 @@ class Options(TypedDict, total=False):
     ``flat``, ``random``, or the path of a JPEG file."""
     seed: int
     """Of whatever is random: stochastic steps and random starts; equal options give equal bytes."""
+    strip: Names
+    """What of the metadata is not kept: ``all``, ``exif``, ``gps``, ``xmp``, ``iptc``,
+    ``thumbnail`` (never kept by default), ``comments``; with commas, or as a sequence."""
+    keep: Names
+    """What of the metadata alone is kept: names as above."""
+    preset: str | None
+    """``web``: of the metadata keep the author and the copyright."""
+    strip_icc: bool
+    """Convert to sRGB and leave the colour profile out."""
+    drop_gain_map: bool
+    """Leave out an HDR gain map and other further pictures, which is else refused."""
+    no_mark: bool
+    """Leave out the comment that says for which goal the file is done."""
+    force: bool
+    """Work on a file even if its mark says that it is done."""
     background: str
     """What transparency is laid on: a colour as CSS names it, white by default."""
     max_pixels: int
@@ -91,6 +118,7 @@ DEFAULTS: Options = {
     "lagrangian": None,
     "lossless": False,
     "salvage": False,
+    "deblock": False,
     "loss": "perceptual",
     "qtables": None,
     "freeze_tables": False,
@@ -106,9 +134,31 @@ DEFAULTS: Options = {
     "tolerance": None,
     "start": "curvature",
     "seed": 0,
+    "strip": (),
+    "keep": (),
+    "preset": None,
+    "strip_icc": False,
+    "drop_gain_map": False,
+    "no_mark": False,
+    "force": False,
     "background": "white",
     "max_pixels": DEFAULT_MAX_PIXELS,
     "time_limit": None,
     "min_savings": 0.02,
     "name": None,
 }
+
+
+def known(options: Options) -> Options:
+    """The options and, for those not given, their defaults."""
+    unknown = set(options) - set(DEFAULTS)
+    if unknown:
+        raise TypeError(f"unknown option {min(unknown)!r}; known are {', '.join(DEFAULTS)}")
+    return {**DEFAULTS, **options}
+
+
+def one_of(option: str, value: str, choices: Mapping[str, T]) -> T:
+    """What an option's value stands for; raises UsageError for an unknown one."""
+    if value not in choices:
+        raise UsageError(f"{option} {value!r} is not known; choose from {', '.join(choices)}")
+    return choices[value]

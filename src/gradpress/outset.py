@@ -18,7 +18,7 @@ from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import Layout
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.jpeg.start import find_lagrangian
-from gradpress.search import Pursuit, response_of, scaled_steps
+from gradpress.search import Pursuit, response_of
 from gradpress.studio import Studio
 
 TOLERANCE = 0.1
@@ -93,9 +93,7 @@ class _Outset:
         """The whole picture's draft, by the steps and prices found on a mosaic of it."""
 
         def at(lagrangian: float) -> Draft:
-            steps = found.symbols.steps
-            if not objective.frozen:
-                steps = scaled_steps(steps, math.log(lagrangian / found.lagrangian), 0.0)
+            steps = objective.rescaled(found, lagrangian, kept=0.0).symbols.steps
             original = objective.original
             return Draft(original, objective.quantise(original, steps, found.prices, lagrangian))
 

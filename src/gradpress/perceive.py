@@ -23,7 +23,7 @@ from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.landing import FARTHEST, NEAR, Gauge, land
 from gradpress.methods import PROXIMAL, Choice
 from gradpress.outset import bounds_of, held, lift_of, start
-from gradpress.search import Measured, Pursuit, response_of, scaled_steps
+from gradpress.search import Measured, Pursuit, response_of
 from gradpress.studio import Studio
 
 ATTEMPTS = 3
@@ -114,7 +114,7 @@ class Chase:
         lagrangian = held(encoding.lagrangian * math.exp(x), self.bounds)
         priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian))
         before = evaluation.smooth + lagrangian * encoding.bits
-        found_by = _rescaled(outset, lagrangian) if self.fits else outset
+        found_by = objective.rescaled(outset, lagrangian) if self.fits else outset
         for _ in range(ATTEMPTS):
             rate = cut * self.rate(count)
             moved = objective.prox(priced, evaluation.gradient, rate, found_by, fits=self.fits)
@@ -130,10 +130,3 @@ class Chase:
         aim = self.beyond - lift_of(self.goal, self.evaluations - count - 1, count + 1)
         x = (self.gauge(encoding) - aim) / -response_of(self.goal).priced
         return min(max(x, -FARTHEST), FARTHEST)
-
-
-def _rescaled(outset: Encoding, lagrangian: float) -> Encoding:
-    """The outset with steps for a λ that is far from its own."""
-    symbols = outset.symbols
-    steps = scaled_steps(symbols.steps, math.log(lagrangian / outset.lagrangian))
-    return replace(outset, symbols=replace(symbols, steps=steps))

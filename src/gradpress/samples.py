@@ -96,12 +96,12 @@ def planes_of(
     samples: Samples, orientation: int, background: tuple[int, int, int]
 ) -> NDArray[np.float32]:
     """Upright opaque planes ``(C, H, W)`` in [0, 255]; the background is R, G, B in [0, 255]."""
-    planes = _floats(_turned(samples.colour, orientation), samples.full)
+    planes = _floats(turned(samples.colour, orientation), samples.full)
     if samples.alpha is None or not samples.transparent:
         return planes
     if len(planes) == 1 and len(set(background)) > 1:
         planes = np.repeat(planes, 3, axis=0)
-    alpha = _floats(_turned(samples.alpha, orientation)[..., None], 255 * samples.full)[0]
+    alpha = _floats(turned(samples.alpha, orientation)[..., None], 255 * samples.full)[0]
     for plane, level in zip(planes, background, strict=False):
         _lay(plane, alpha, np.float32(level), premultiplied=samples.premultiplied)
     return planes
@@ -133,7 +133,7 @@ def _floats(pixels: NDArray[Any], full: float) -> NDArray[np.float32]:
     return planes
 
 
-def _turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
+def turned(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """View pixels ``(H, W, ...)`` upright, by EXIF orientation 1 to 8 (Exif 2.32, 4.6.4 A)."""
     if orientation >= 5:
         pixels = pixels.swapaxes(0, 1)

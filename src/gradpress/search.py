@@ -24,6 +24,7 @@ from gradpress.goal import Goal, Lagrangian, Target, TargetSize
 from gradpress.jpeg import model
 from gradpress.jpeg.objective import Encoding, JpegObjective, Slope, dequantised, quantise
 from gradpress.jpeg.params import Steps, Symbols
+from gradpress.jpeg.steps import KEPT, scaled_steps
 from gradpress.metrics import Metric
 from gradpress.plan import LAGRANGIANS
 from gradpress.workers import Workers
@@ -189,10 +190,6 @@ class Response:
         return kept + (change - self.priced * kept) / self.scaled
 
 
-KEPT = 0.35
-"""Change of log λ up to which the steps stay: J at equal quality is flat there."""
-
-
 def response_of(goal: Goal) -> Response:
     """On ordinary photographs."""
     match goal:
@@ -278,20 +275,6 @@ def aim_at(objective: JpegObjective, first: Encoding, encoding: Encoding, slope:
 
     low, high = (slope.curvature / 2 * bound for bound in LAGRANGIANS)
     return Aim(quantised, first.symbols.steps, first.lagrangian, (low, high))
-
-
-def scaled_steps(steps: tuple[Steps, ...], x: float, kept: float = KEPT) -> tuple[Steps, ...]:
-    """Steps at x: as they are up to ``kept``, beyond that with √λ.
-
-    Rounding goes up or down by a fixed pattern over frequencies, so that in the mean even a
-    change by less than one is made.
-    """
-    factor = math.exp((x - min(max(x, -kept), kept)) / 2)
-    return tuple(np.clip(np.floor(s * factor + _DITHER), 1, 255).astype(np.uint8) for s in steps)
-
-
-_DITHER = np.arange(64) * ((5**0.5 - 1) / 2) % 1
-"""Rounding thresholds by frequency: the golden ratio's multiples, evenly spread."""
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ from gradpress.distortion import Picture
 from gradpress.distortion.blend import Blend
 from gradpress.distortion.importance import Weights, emphasised
 from gradpress.distortion.recipes import Recipe
-from gradpress.jpeg.params import Layout
+from gradpress.jpeg.params import Layout, Steps
 from gradpress.jpeg.perceptual import PerceptualObjective
 from gradpress.jpeg.qtables import Tables
 from gradpress.jpeg.start import prepare
 from gradpress.jpeg.visibility import visibility
+from gradpress.source import Origin
 from gradpress.workers import Workers
 
 TILE = 128
@@ -44,18 +45,25 @@ class Studio:
     """Whether steps stay as the tables have them."""
     importance: Weights | None = None
     """What the loss has taken in already."""
+    origin: Origin | None = None
+    """The coefficients that the picture was decoded from."""
 
     def objective(self, layout: Layout) -> PerceptualObjective:
         """Fit the layout's coefficients to the picture, and weigh them."""
+        targets = prepare(self.planes, layout, self.workers).targets
+        finest: tuple[Steps, ...] = ()
+        if self.origin is not None:
+            targets, finest = self.origin.started(layout, targets)
         return PerceptualObjective(
             layout,
             self.loss,
             self.recipe.anchor,
             visibility(self.planes, layout, self.recipe.sight, self.workers, self.importance),
-            prepare(self.planes, layout, self.workers).targets,
+            targets,
             self.workers,
             self.tables,
             self.frozen,
+            finest,
         )
 
     def sampled(self) -> Studio:
@@ -65,7 +73,7 @@ class Studio:
             return self
         importance = mosaic_of(self.importance)
         loss = emphasised(self.recipe.blend(planes, self.workers), planes, importance)
-        return replace(self, planes=planes, loss=loss, importance=importance)
+        return replace(self, planes=planes, loss=loss, importance=importance, origin=None)
 
 
 def mosaic(planes: Picture) -> Picture:

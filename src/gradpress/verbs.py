@@ -5,7 +5,6 @@ The answer goes to standard output, notes and what went wrong to standard error.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import sys
@@ -17,27 +16,25 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gradpress import metrics as known
+from gradpress.answers import AS_JSON, CONTEXT, answer, document, ended
 from gradpress.arguments import MAX_PIXELS
 from gradpress.console import (
-    INTERRUPTED,
     MAX_THREADS,
     available_cores,
-    installed_version,
     is_terminal,
     say,
     told,
 )
 from gradpress.errors import UsageError
-from gradpress.files import STREAM, write_stdout
+from gradpress.files import STREAM
 from gradpress.report import FAILED, printable
+from gradpress.verb_completion import completion
+from gradpress.verb_doctor import doctor
 from gradpress.verb_learn import learn
 
 if TYPE_CHECKING:
     from gradpress.compare import Comparison
     from gradpress.image import Image
-
-SCHEMA = 1
-"""Of each verb's JSON document; it changes when a key changes its meaning or goes."""
 
 INSPECTED = "inspected"
 
@@ -68,12 +65,6 @@ def _explained(metric: known.Metric) -> str:
     return f"{metric.description} ({', '.join(filter(None, (metric.unit, better)))})"
 
 
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_AS_JSON = click.option(
-    "--json", "as_json", is_flag=True, help="Print the answer as a JSON document."
-)
-
-
 def _pixel_limit(what: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return click.option(
         "--max-pixels",
@@ -86,12 +77,12 @@ def _pixel_limit(what: str) -> Callable[[Callable[..., None]], Callable[..., Non
 
 
 @click.command(
-    context_settings=_CONTEXT, help=COMPARE_HELP.format(metrics=_metric_lines()), epilog=STATUS
+    context_settings=CONTEXT, help=COMPARE_HELP.format(metrics=_metric_lines()), epilog=STATUS
 )
 @click.argument("a")
 @click.argument("b")
 @click.option("--metrics", metavar="NAMES", help="Some only: names with commas between them.")
-@_AS_JSON
+@AS_JSON
 @click.option(
     "--background",
     metavar="COLOUR",
@@ -127,17 +118,17 @@ def compare(
         for notice in compared.notices:
             say(f"note: {printable(notice)}")
         if as_json:
-            _print(_document(original=a, picture=b, **_fields(compared)))
+            answer(document(original=a, picture=b, **_fields(compared)))
         else:
-            _print("\n".join(map(_line, chosen, compared.scores.values())))
+            answer("\n".join(map(_line, chosen, compared.scores.values())))
         return 0
 
-    context.exit(_ended(work))
+    context.exit(ended(work))
 
 
-@click.command(context_settings=_CONTEXT, help=INSPECT_HELP, epilog=STATUS)
+@click.command(context_settings=CONTEXT, help=INSPECT_HELP, epilog=STATUS)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
-@_AS_JSON
+@AS_JSON
 @_pixel_limit("Refuse files of more than 16 times so many bytes before reading them.")
 @click.pass_context
 def inspect(context: click.Context, files: tuple[str, ...], as_json: bool, max_pixels: int) -> None:
@@ -147,13 +138,19 @@ def inspect(context: click.Context, files: tuple[str, ...], as_json: bool, max_p
         _check_streams(files)
         entries = [_entry(name, max_pixels, as_json=as_json) for name in files]
         if as_json:
-            _print(_document(files=entries))
+            answer(document(files=entries))
         return int(any(entry["status"] == FAILED for entry in entries))
 
-    context.exit(_ended(work))
+    context.exit(ended(work))
 
 
-COMMANDS: dict[str, click.Command] = {"compare": compare, "inspect": inspect, "learn": learn}
+COMMANDS: dict[str, click.Command] = {
+    "compare": compare,
+    "completion": completion,
+    "doctor": doctor,
+    "inspect": inspect,
+    "learn": learn,
+}
 
 
 def _compared(
@@ -207,20 +204,8 @@ def _entry(name: str, max_pixels: int, *, as_json: bool) -> dict[str, Any]:
         say(f"gradpress: {printable(name)}: {printable(reason)}")
         return {"input": name, "status": FAILED, "reason": reason}
     if not as_json:
-        _print("\n".join([f"{printable(name)}: {found.bytes} bytes", *inspecting.text(found)]))
+        answer("\n".join([f"{printable(name)}: {found.bytes} bytes", *inspecting.text(found)]))
     return {"input": name, "status": INSPECTED} | asdict(found)
-
-
-def _document(**values: Any) -> str:  # noqa: ANN401
-    """Write a JSON document: ASCII, without numbers that JSON lacks."""
-    whole = {"schema": SCHEMA, "version": installed_version(), **values}
-    return json.dumps(whole, indent=2, allow_nan=False)
-
-
-def _print(text: str) -> None:
-    """Write lines to standard output, signs that it lacks as escapes."""
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    write_stdout(f"{text}\n".encode(encoding, "backslashreplace"))
 
 
 def _source(name: str) -> Any:  # noqa: ANN401
@@ -232,19 +217,3 @@ def _check_streams(names: Sequence[str]) -> None:
         raise UsageError("standard input (-) can be read once only")
     if STREAM in names and (sys.stdin is None or is_terminal(sys.stdin)):
         raise UsageError("no picture comes from standard input; redirect one into it")
-    if sys.stdout is None:
-        raise UsageError("standard output is closed; redirect it to a file")
-
-
-def _ended(work: Callable[[], int]) -> int:
-    """Do the work; whatever goes wrong is one line, and becomes the exit status."""
-    try:
-        return work()
-    except UsageError as error:
-        raise click.UsageError(printable(str(error))) from error
-    except KeyboardInterrupt:
-        say("gradpress: interrupted")
-        return INTERRUPTED
-    except Exception as error:
-        say(f"gradpress: {printable(told(error))}")
-        return 1

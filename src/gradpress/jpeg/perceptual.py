@@ -9,6 +9,8 @@ Levels flip where the gradient insists; the step that would raise J is halved in
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import repeat, starmap
 
@@ -24,6 +26,7 @@ from gradpress.jpeg.objective import Encoding, counted, dequantised, least_squar
 from gradpress.jpeg.params import Layout, Levels, Steps
 from gradpress.jpeg.qtables import Tables, nearest
 from gradpress.jpeg.rate import SymbolBits, cheapest_bits, scan_order, typical_bits
+from gradpress.jpeg.steps import KEPT, on_lattice, scaled_steps
 from gradpress.jpeg.visibility import Visibility
 from gradpress.transform import Blocks
 from gradpress.workers import SERIAL, Workers
@@ -64,6 +67,8 @@ class PerceptualObjective:
     """What steps start from, if not from what is seen."""
     frozen: bool = False
     """Whether steps stay as the tables have them."""
+    finest: tuple[Steps, ...] = ()
+    """Steps of the lattice that the original lies on, by component, if it does."""
 
     def evaluate(self, draft: Draft) -> Evaluation[Coefficients]:
         """J, and ∂D/∂coefficients over weight: how far to go at rate 1."""
@@ -238,7 +243,7 @@ class PerceptualObjective:
         """The whole steps of least weighted error for an encoding's levels."""
         if self.frozen:
             return encoding.symbols.steps
-        return tuple(
+        return self._on_lattice(
             least_squares_steps(target, levels, steps, strength, workers=self.workers)
             for target, levels, steps, strength in zip(
                 targets,
@@ -248,6 +253,17 @@ class PerceptualObjective:
                 strict=True,
             )
         )
+
+    def rescaled(self, encoding: Encoding, lagrangian: float, kept: float = KEPT) -> Encoding:
+        """An encoding with steps for another λ that is farther from its own than ``kept``."""
+        if self.frozen:
+            return encoding
+        symbols = encoding.symbols
+        steps = scaled_steps(symbols.steps, math.log(lagrangian / encoding.lagrangian), kept)
+        return replace(encoding, symbols=replace(symbols, steps=self._on_lattice(steps)))
+
+    def _on_lattice(self, steps: Iterable[Steps]) -> tuple[Steps, ...]:
+        return on_lattice(steps, self.finest) if self.finest else tuple(steps)
 
     def first(self, lagrangian: float, steps: tuple[Steps, ...] | None = None) -> Draft:
         """The original quantised at λ, with prices and, unless they are given, steps that suit."""
@@ -269,7 +285,8 @@ class PerceptualObjective:
         steps = [np.sqrt(2 * lagrangian / COARSENESS / s) for s in seen]
         if self.tables:
             steps = nearest(self.tables, steps, scaled=not self.frozen)
-        return tuple(np.clip(np.rint(s), 1, 255).astype(np.uint8) for s in steps)
+        whole = tuple(np.clip(np.rint(s), 1, 255).astype(np.uint8) for s in steps)
+        return whole if self.frozen else self._on_lattice(whole)
 
     def _cheapest(self, component: int, levels: Levels) -> SymbolBits:
         return cheapest_bits(levels, self.layout, component, 1.0, self.workers)

@@ -55,8 +55,10 @@ def to_json(tables: Sequence[Tables], about: dict[str, Any]) -> str:
     return json.dumps({"schema": SCHEMA, "about": about, "tables": entries}, indent=1) + "\n"
 
 
-def read(path: str | Path) -> tuple[Tables, ...]:
-    """Read tables, from the coarsest to the finest; raises UsageError."""
+def read(path: str | Path | Tables) -> tuple[Tables, ...]:
+    """Read tables, from the coarsest to the finest, if they are not there yet; UsageError."""
+    if isinstance(path, Tables):
+        return (path,)
     try:
         with Path(path).open("rb") as file:
             return _parsed(json.loads(file.read(MOST_BYTES)))

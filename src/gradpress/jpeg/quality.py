@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradpress.jpeg.params import ZIGZAG
+from gradpress.jpeg.reader import Jpeg
 
 LUMINANCE = (
     (16, 11, 10, 16, 24, 40, 51, 61),
@@ -67,6 +68,12 @@ def estimate(tables: Sequence[tuple[int, ...]]) -> Quality:
     distances: NDArray[np.float64] = np.mean(apart, axis=0)
     best = int(distances.argmin())
     return Quality(int(QUALITIES[best]), float(np.expm1(distances[best])))
+
+
+def of_file(jpeg: Jpeg) -> Quality | None:
+    """The quality of a file's tables; None where one of them is missing."""
+    used = dict.fromkeys(table.steps for table in jpeg.steps if table is not None)
+    return estimate(list(used)) if used and None not in jpeg.steps else None
 
 
 def _distances(steps: tuple[int, ...]) -> NDArray[np.float64]:
