@@ -48,6 +48,8 @@ Levels = NDArray[np.float64]
 class Grey:
     """J of a quantisation table for a grey picture: squared error + λ · bits, both by pixel.
 
+    Steps are 1 at least.
+
     An objective for ``gradpress.descent``: anything with ``evaluate`` is one.
     """
 
@@ -69,6 +71,7 @@ class Grey:
         by_error = (2 * errors * levels).sum(0)
         by_bits = -1.5 / math.log(2) * (scaled / (1 + scaled)).sum(0) / steps
         slope = (by_error + self.lagrangian * by_bits) / self.coefficients.size
+        slope[(table <= 1) & (slope > 0)] = 0
         value = float(distortion + self.lagrangian * bits)
         return Evaluation(value, value, slope, Terms(float(distortion), float(bits)))
 
