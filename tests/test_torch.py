@@ -23,6 +23,7 @@ from gradpress.search import planes_of
 
 torch = pytest.importorskip("torch")
 
+from benchmarks import layers  # noqa: E402
 from gradpress import torch as bridge  # noqa: E402
 from gradpress.torch import codec, whole  # noqa: E402
 
@@ -224,6 +225,18 @@ def test_descent_through_the_layer_lowers_what_is_seen_of_a_real_file(rounding):
     assert least < 0.95 * tried[0][0]
     shown = pillows(best.astype(np.uint8), quality=30).astype(np.uint8)
     assert float(perceived(tensor(shown), original)) == pytest.approx(least, abs=1e-4 * SAME + 1e-7)
+
+
+def test_straight_through_slopes_are_the_real_codecs_over_a_step():
+    with PIL.Image.open("examples/coffee.png") as picture:
+        side = 30 + layers.SIDE
+        original = tensor(np.asarray(picture.convert("RGB"))[30:side, 30:side])
+
+    def agreement(rounding):
+        return layers.agreement(lambda x, q: bridge.JPEG(q, rounding=rounding)(x), original, 50)
+
+    assert agreement("straight-through") > 0.8
+    assert 0.2 < agreement("cubic") < 0.6
 
 
 def test_tables_learn():
