@@ -3,6 +3,7 @@
 import re
 import runpy
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,6 @@ def test_the_api_example_reaches_its_goals(run):
 
 
 def test_the_tutorial_tells_what_happens(run, tmp_path):
-    pytest.importorskip("matplotlib")
     chapters = run("tutorial.py", tmp_path, "--quick").split("\n\n")
     slow, price, rates, proximal, codec, seen, budget = (c.splitlines()[1:] for c in chapters)
     assert slow[-1].endswith("the same file: yes")
@@ -54,18 +54,21 @@ def test_the_tutorial_tells_what_happens(run, tmp_path):
     mse, perceptual = (numbers(line)[-1] for line in seen)
     assert perceptual > mse
     assert all(90 < numbers(line.split("(")[1])[0] <= 100 for line in budget)
-    assert {path.name for path in tmp_path.iterdir()} == {
-        "rates.png", "methods.png", "losses.png", "budget.png",
-    }  # fmt: skip
+    figures = {"rates.png", "methods.png", "losses.png", "budget.png"}
+    drawn = {path.name for path in tmp_path.iterdir()}
+    assert drawn == (figures if find_spec("matplotlib") else set())
 
 
 def test_text_gets_sharper_where_it_is_marked(run, tmp_path):
-    pytest.importorskip("torch")
-    _, *lines = run("own_loss.py", tmp_path, "--quick").splitlines()
-    plain, marked, command, torch, both = (numbers(line.split("bytes;")[1]) for line in lines)
+    lines = run("own_loss.py", tmp_path, "--quick").splitlines()[1:]
+    plain, marked, command = (numbers(line.split("bytes;")[1]) for line in lines[:3])
     assert marked[0] < 0.85 * plain[0]
     assert marked[2] > plain[2]
     assert (tmp_path / "marked.jpg").read_bytes() == (tmp_path / "command.jpg").read_bytes()
     assert command == marked
-    assert torch[1] < 0.97 * plain[1]
-    assert both[1] < 0.9 * torch[1]
+    if find_spec("torch"):
+        torch, both = (numbers(line.split("bytes;")[1]) for line in lines[3:])
+        assert torch[1] < 0.97 * plain[1]
+        assert both[1] < 0.9 * torch[1]
+    else:
+        assert "not installed" in lines[3]
