@@ -90,7 +90,7 @@ def compared(data: bytes, goal: float, folder: Path) -> dict[str, float]:
     picture, score = folder / "decoded.png", own("ssimulacra2")(pixels)
     PIL.Image.fromarray(pixels).save(picture)
     for name in available():
-        found[name], _ = searched(ENCODERS[name], picture, lambda p: score(p)[0], goal)
+        found[name], _ = searched(ENCODERS[name], picture, score, goal)
     return found
 
 
@@ -126,7 +126,7 @@ def chained(path: Path, goal: float, folder: Path) -> dict[str, tuple[float, flo
             file = saved(PIL.Image.fromarray(edited(pixels, generation)), EDITOR, "4:2:0")
             data = again(name, file, goal, folder)
             pixels = shown_pixels(data)
-        results[name] = judge(pixels)[0], float(len(data))
+        results[name] = judge(pixels), float(len(data))
     return results
 
 
@@ -137,7 +137,7 @@ def again(name: str, data: bytes, goal: float, folder: Path) -> bytes:
     pixels = shown_pixels(data)
     picture, score = folder / "decoded.png", own("ssimulacra2")(pixels)
     PIL.Image.fromarray(pixels).save(picture)
-    return searched(ENCODERS[name], picture, lambda p: score(p)[0], goal)[1]
+    return searched(ENCODERS[name], picture, score, goal)[1]
 
 
 def print_compared(paths: list[Path], folder: Path) -> None:

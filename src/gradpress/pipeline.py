@@ -72,31 +72,38 @@ def compress(source: Source, **options: Unpack[Options]) -> Result:
 
 def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
     """The same by steps: each gives the measured best so far, and stopping early is fine."""
-    if options.get("lossless") or options.get("salvage"):
-        recoded = lossless(source, known(options))
-        yield Snapshot(None, None, metric("ssimulacra2"), lambda: recoded)
+    chosen = known(options)
+    if chosen["lossless"] or chosen["salvage"]:
+        yield _ended(lossless(source, chosen))
         return
-    source = settled(source, known(options))
-    done = done_before(source, known(options))
+    source = settled(source, chosen)
+    done = done_before(source, chosen)
     if done is not None:
-        yield Snapshot(None, None, metric("ssimulacra2"), lambda: done)
+        yield _ended(done)
         return
-    job = Job.of(source, options)
-    untouched = restated_input(job)
-    if untouched and isinstance(job.goal, TargetSize) and len(untouched.data) <= job.goal.bytes:
-        passed = passed_through(job, "the input already fits into the size asked for")
-        yield Snapshot(None, None, job.metric, lambda: passed)
-        return
-    lower = "" if options.get("deblock") else _no_better(job.image, options.get("quality"))
-    if lower:
-        same = kept(job, lower)
-        yield Snapshot(None, None, job.metric, lambda: same)
+    job = Job.of(source, chosen)
+    enough = _enough(job, chosen)
+    if enough is not None:
+        yield _ended(enough)
         return
     _check_further(job)
     for snapshot in _in_time(job):
         yield snapshot
     if job.ceiling is not None and len(snapshot.best.data) > job.ceiling.bytes:
         yield from _in_time(replace(job, goal=job.ceiling, missed=job.goal))
+
+
+def _ended(result: Result) -> Snapshot:
+    return Snapshot(None, None, metric("ssimulacra2"), lambda: result)
+
+
+def _enough(job: Job, options: Options) -> Result | None:
+    """The input as it is, more or less, where that is all that can be asked for."""
+    untouched = restated_input(job)
+    if untouched and isinstance(job.goal, TargetSize) and len(untouched.data) <= job.goal.bytes:
+        return passed_through(job, "the input already fits into the size asked for")
+    lower = "" if options["deblock"] else _no_better(job.image, options["quality"])
+    return kept(job, lower) if lower else None
 
 
 def _check_further(job: Job) -> None:
