@@ -7,9 +7,10 @@ Patel and Prangemeier 2024, github.com/necla-ml/Diff-JPEG); ``DiffJPEG`` (Lomnit
 Song 2017, github.com/mlomnitz/DiffJPEG); put their folders on PYTHONPATH.
 
 *Forward*: what a layer gives beside what Pillow decodes of the real file, in levels of 0…255.
-*Agreement*: single luma coefficients are moved by a quantisation step up and down; the real file's
-picture gives the true slope, smoothed over that stride, of what is seen, a layer's gradient gives
-its own. Printed is the cosine of the two lists.
+*Agreement*: the picture is moved forth and back along directions; the real file's picture gives
+the true slope, smoothed over that stride, of what is seen, a layer's gradient gives its own.
+Printed is the cosine of the two lists. Directions are single luma coefficients, by half a
+quantisation step, one and two, and noise in all samples at once (standard deviation 4 levels).
 *Restore*: Adam changes a picture so that what is seen of its JPEG comes nearer to the original.
 *Attack*: signed steps within ±8 levels take what is seen of the JPEG as far away as they can.
 These two are judged after a real file. "Seen" is the difference of normalised features of three
@@ -40,6 +41,10 @@ RATES = (0.15 / 255, 0.5 / 255)
 STEPS = 40
 BOUND = 8 / 255
 DIRECTIONS = 150
+STRIDES = (0.5, 1.0, 2.0)
+"""Quantisation steps by which a coefficient is moved either way."""
+NOISE = 4 / 255
+"""Standard deviation of a sample in a direction of noise."""
 LOW = 6
 """Rows and columns of frequencies that are moved add up to less."""
 
@@ -121,10 +126,13 @@ def forward_error(layer: Layer, picture: Tensor, quality: int) -> tuple[float, f
 
 
 @cache
-def directions(quality: int) -> Tensor:
-    """``(DIRECTIONS, 1, SIDE, SIDE)``: a luma coefficient somewhere, moved by a step."""
+def directions(quality: int, stride: float | None) -> Tensor:
+    """``(DIRECTIONS, 1 or 3, SIDE, SIDE)``: a coefficient so many steps off; without any, noise."""
+    if stride is None:
+        drawn = torch.Generator().manual_seed(2)
+        return NOISE * torch.randn(DIRECTIONS, 3, SIDE, SIDE, generator=drawn)
     random = np.random.default_rng(2)
-    steps = tables_of_quality(torch.tensor(quality))[0, 0].numpy()
+    steps = stride * tables_of_quality(torch.tensor(quality))[0, 0].numpy()
     places = [(row, column) for row in range(LOW) for column in range(LOW - row)]
     found = np.zeros((DIRECTIONS, 1, SIDE, SIDE))
     for each in found:
@@ -136,22 +144,22 @@ def directions(quality: int) -> Tensor:
 
 
 @cache
-def true_slopes(picture: Tensor, quality: int) -> Tensor:
+def true_slopes(picture: Tensor, quality: int, stride: float | None) -> Tensor:
     """``(DIRECTIONS,)``: by what is seen of the real file's picture."""
 
     def at(moved: Tensor) -> float:
         return float(seen(real(moved, quality).double(), picture.double()))
 
-    ways = directions(quality)
+    ways = directions(quality, stride)
     return torch.tensor([(at(picture + way) - at(picture - way)) / 2 for way in ways])
 
 
-def agreement(layer: Layer, picture: Tensor, quality: int) -> float:
-    """The cosine of a layer's slopes by coefficients and the true ones."""
+def agreement(layer: Layer, picture: Tensor, quality: int, stride: float | None) -> float:
+    """The cosine of a layer's slopes along directions and the true ones."""
     leaf = picture.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(seen(layer(leaf, quality), picture), leaf)
-    slopes = (directions(quality) * gradient).sum((1, 2, 3))
-    return float(torch.cosine_similarity(slopes, true_slopes(picture, quality), dim=0))
+    slopes = (directions(quality, stride) * gradient).sum((1, 2, 3))
+    return float(torch.cosine_similarity(slopes, true_slopes(picture, quality, stride), dim=0))
 
 
 def restored(layer: Layer, picture: Tensor, quality: int) -> float:
@@ -205,19 +213,25 @@ def main() -> None:
     given = parser.parse_args()
     pictures = crops(given.folder, given.pictures)
     cases = [(picture, quality) for picture in pictures for quality in QUALITIES]
-    print("| layer | mean error | largest | samples off | agreement | restore | attack |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print(
+        "| layer | mean error | largest | samples off | ½ step | 1 | 2 | noise | restore | attack |"
+    )
+    print("| --- " + 9 * "| ---: " + "|")
     for name, layer in layers().items():
         errors = [forward_error(layer, *case) for case in cases]
         mean, share = (float(np.mean([each[i] for each in errors])) for i in (0, 2))
         largest = max(each[1] for each in errors)
-        along = float(np.mean([agreement(layer, *case) for case in cases]))
+        along = [
+            float(np.mean([agreement(layer, *case, stride) for case in cases]))
+            for stride in (*STRIDES, None)
+        ]
         gains = [
             float(np.exp(np.mean([np.log(task(layer, *case)) for case in cases])))
             for task in (restored, attacked)
         ]
         forward = f"{mean:.3f} | {largest:.0f} | {share:.1%}"
-        backward = f"{along:.2f} | {gains[0]:.3f} | {gains[1]:.2f}"
+        slopes = " | ".join(f"{cosine:.2f}" for cosine in along)
+        backward = f"{slopes} | {gains[0]:.3f} | {gains[1]:.2f}"
         print(f"| {name} | {forward} | {backward} |", flush=True)
 
 

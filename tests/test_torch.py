@@ -233,7 +233,9 @@ def test_straight_through_slopes_are_the_real_codecs_over_a_step():
         original = tensor(np.asarray(picture.convert("RGB"))[30:side, 30:side])
 
     def agreement(rounding):
-        return layers.agreement(lambda x, q: bridge.JPEG(q, rounding=rounding)(x), original, 50)
+        return layers.agreement(
+            lambda x, q: bridge.JPEG(q, rounding=rounding)(x), original, 50, 1.0
+        )
 
     assert agreement("straight-through") > 0.8
     assert 0.2 < agreement("cubic") < 0.6
