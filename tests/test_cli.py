@@ -181,6 +181,25 @@ def test_options_reach_the_library_under_their_own_names(gradpress, compress):
     }
 
 
+def test_options_of_the_descent_reach_the_library(gradpress, compress):
+    arguments = """a.png --method lbfgs --learning-rate auto --schedule cosine --iterations 9
+        --tolerance 0.01 --start flat --qtables t.json --freeze-tables --lossless --salvage"""
+    gradpress(*arguments.split())
+    options = compress.calls[0][1]
+    assert options | {
+        "method": "lbfgs",
+        "learning_rate": "auto",
+        "schedule": "cosine",
+        "iterations": 9,
+        "tolerance": 0.01,
+        "start": "flat",
+        "qtables": "t.json",
+        "freeze_tables": True,
+        "lossless": True,
+        "salvage": True,
+    } == options  # fmt: skip
+
+
 def test_other_spellings(gradpress, compress):
     gradpress("a.png", "--baseline", "--max-size", "9KB", "--chroma-subsampling", "keep")
     options = compress.calls[0][1]
