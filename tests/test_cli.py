@@ -147,7 +147,8 @@ def test_any_name_will_do(gradpress, compress, name):
 
 def test_options_reach_the_library_under_their_own_names(gradpress, compress):
     arguments = """a.png --target psnr=42 --loss mae --chroma-subsampling 444 --progressive off
-        -e 7 --threads 3 --seed 5 --background #102030 --max-pixels 99"""
+        -e 7 --threads 3 --seed 5 --background #102030 --max-pixels 99 --strip gps,xmp --strip exif
+        --strip-icc --drop-gain-map --no-mark --force"""
     gradpress(*arguments.split())
     ((source, options),) = compress.calls
     assert source == Path("a.png")
@@ -160,6 +161,7 @@ def test_options_reach_the_library_under_their_own_names(gradpress, compress):
         "distance": None,
         "lossless": False,
         "salvage": False,
+        "deblock": False,
         "target_size": None,
         "lagrangian": None,
         "loss": "mae",
@@ -177,13 +179,21 @@ def test_options_reach_the_library_under_their_own_names(gradpress, compress):
         "background": "#102030",
         "max_pixels": 99,
         "min_savings": 0.02,
+        "strip": ("gps,xmp", "exif"),
+        "keep": (),
+        "preset": None,
+        "strip_icc": True,
+        "drop_gain_map": True,
+        "no_mark": True,
+        "force": True,
         "name": "a.png",
     }
 
 
 def test_options_of_the_descent_reach_the_library(gradpress, compress):
     arguments = """a.png --method lbfgs --learning-rate auto --schedule cosine --iterations 9
-        --tolerance 0.01 --start flat --qtables t.json --freeze-tables --lossless --salvage"""
+        --tolerance 0.01 --start flat --qtables t.json --freeze-tables --lossless --salvage
+        --deblock"""
     gradpress(*arguments.split())
     options = compress.calls[0][1]
     assert options | {
@@ -197,7 +207,20 @@ def test_options_of_the_descent_reach_the_library(gradpress, compress):
         "freeze_tables": True,
         "lossless": True,
         "salvage": True,
+        "deblock": True,
     } == options  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name", "value"),
+    [
+        ("--keep iptc --keep xmp,gps", "keep", ("iptc", "xmp,gps")),
+        ("--preset web", "preset", "web"),
+    ],
+)
+def test_what_alone_is_kept_reaches_the_library(gradpress, compress, arguments, name, value):
+    gradpress("a.png", *arguments.split())
+    assert compress.calls[0][1][name] == value
 
 
 def test_other_spellings(gradpress, compress):
@@ -244,6 +267,9 @@ def test_defaults_are_the_librarys(gradpress, compress):
         (["a.png", "--threads", "0"], "threads"),
         (["a.png", "--max-pixels", "0"], "max-pixels"),
         (["a.png", "--loss", "l2"], "mae"),
+        (["a.png", "--strip", "gpx"], "gps"),
+        (["a.png", "--strip", "all", "--keep", "exif"], "one of"),
+        (["a.png", "--preset", "print"], "web"),
         (["a.png", "--overwrite", "larger"], "always"),
         (["a.png", "-o", "-", "--json"], "not both"),
         (["-", "--json"], "not both"),

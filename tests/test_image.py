@@ -401,8 +401,10 @@ def test_the_first_of_several_frames_is_taken_and_said_so():
 
 def test_an_hdr_gain_map_is_missed_aloud():
     xmp = b'<x:xmpmeta><rdf:Description hdrgm:Version="1.0"/></x:xmpmeta>'
-    image = read_image(saved(PIL.Image.new("RGB", (8, 8)), "JPEG", xmp=xmp))
+    small = PIL.Image.new("RGB", (8, 8))
+    image = read_image(saved(small, "JPEG", xmp=xmp) + saved(small, "JPEG"))
     assert image.notices == ("the HDR gain map was left out",)
+    assert image.further.matters
 
 
 def test_every_kind_of_source_gives_the_same_picture(tmp_path):

@@ -258,20 +258,20 @@ def test_padding_is_coded_in_interleaved_scans_only():
 def test_metadata_arrives():
     symbols = symbols_of(Layout(20, 10, FACTORS["444"]), np.random.default_rng(0), 0.1, 5)
     icc = np.random.default_rng(0).bytes(150_000)
-    exif = b"II*\0\x08\0\0\0\0\0\0\0\0\0"
-    data = write(symbols, Metadata(icc=icc, exif=exif, density=(300, 200))).data
+    exif = b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"
+    data = write(symbols, Metadata(icc=icc, segments=((0xE1, exif),), density=(300, 200))).data
     with PIL.Image.open(io.BytesIO(data)) as picture:
         picture.load()
         assert picture.info["icc_profile"] == icc
-        assert picture.info["exif"] == b"Exif\0\0" + exif
+        assert picture.info["exif"] == exif
         assert picture.info["dpi"] == (300, 200)
         assert picture.info["jfif_version"] == (1, 1)
 
 
 def test_metadata_that_does_not_fit_is_refused_with_its_size():
     symbols = symbols_of(Layout(8, 8, FACTORS["grey"]), np.random.default_rng(0), 0.1, 5)
-    with pytest.raises(GradpressError, match=r"70006"):
-        write(symbols, Metadata(exif=bytes(70_000)))
+    with pytest.raises(GradpressError, match="70000"):
+        write(symbols, Metadata(segments=((0xE1, bytes(70_000)),)))
     with pytest.raises(GradpressError, match="17000000"):
         write(symbols, Metadata(icc=bytes(17_000_000)))
 

@@ -14,6 +14,7 @@ from gradpress import units
 from gradpress.console import MAX_THREADS, available_cores, show_version
 from gradpress.descent_arguments import DESCENT
 from gradpress.errors import UsageError
+from gradpress.metadata_arguments import METADATA
 
 VERBS = ("compare", "completion", "doctor", "inspect", "learn")
 """First arguments that ask for something else than to compress."""
@@ -107,6 +108,12 @@ ENCODING = (
         help="What is descended on. A single metric gains by that metric and risks the others. "
         "MODULE:FUNCTION is your own, of torch tensors (decoded, reference); its module is "
         "imported from Python's path.",
+    ),
+    click.option(
+        "--deblock",
+        is_flag=True,
+        help="Take a JPEG's blocking and ringing out first: the smoothest picture within its "
+        "quantisation intervals becomes the original.",
     ),
     click.option(
         "--importance",
@@ -342,6 +349,7 @@ INPUTS = click.argument("inputs", metavar="INPUT...", nargs=-1, shell_complete=_
 GROUPS = {
     "Files": FILES,
     "Goal": GOAL,
+    "Metadata": METADATA,
     "Encoding": ENCODING,
     "Descent": DESCENT,
     "Work": WORK,

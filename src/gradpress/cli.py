@@ -35,6 +35,7 @@ from gradpress.inputs import JPEG_SUFFIXES, SUFFIXES, Found, Gathering, Search, 
 from gradpress.interrupts import Interrupts
 from gradpress.memory import available
 from gradpress.outputs import Placing, Task, look, plan
+from gradpress.policy import policy_of
 from gradpress.report import Record
 from gradpress.reports import Reports, Wanted
 from gradpress.teller import Teller, Telling
@@ -224,9 +225,10 @@ def _baseline(context: click.Context, progressive: str) -> str:
 
 
 def _checked(target: str | None, options: dict[str, Any]) -> Options:
-    """Turn the options into those of the library; the goal must be one and in range."""
+    """Turn the options into those of the library; they must not contradict each other."""
     goals = ("quality", "distance", "target_size", "lagrangian")
     request_from_options(target, *(options[name] for name in goals))
+    policy_of(cast("Options", options))
     return cast("Options", {"target": target, **options})
 
 

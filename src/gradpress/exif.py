@@ -1,4 +1,4 @@
-"""EXIF blocks: the orientation read and reset, the thumbnail dropped, every other byte kept.
+"""EXIF blocks: orientation reset, thumbnail or place taken out, every other byte kept.
 
 A block is a small TIFF file (Exif 2.32, section 4.5): a header, then directories of 12-byte
 entries that point to values by their offset from the header. Writing it anew would move those
@@ -15,20 +15,25 @@ from dataclasses import dataclass
 import PIL.Image
 
 ORIENTATION = 0x0112
+ARTIST, COPYRIGHT = 0x013B, 0x8298
 EXIF, GPS, INTEROPERABILITY = 0x8769, 0x8825, 0xA005
 """Entries that point to a directory."""
 DESCRIPTIVE = (0x010E, 0x010F, 0x0110, 0x0131, 0x0132, 0x013B, 0x8298)
 """Of a TIFF's own entries: description, make, model, software, date, artist, copyright."""
 THUMBNAIL = ((0x0201, 0x0202), (0x0111, 0x0117))
 """(offset, length) entries of the thumbnail: as JPEG, or as one strip of samples."""
+SIDES = ((0x0100, 0x0101), (0x011A, 0x011B), (0xA002, 0xA003))
+"""(across, down): pixels, density, and pixels again in the Exif directory."""
+PLACE = (0x0002, 0x0004)
+"""Latitude and longitude, of the GPS directory; it may hold no more than its version."""
 MAX_BYTES = 65527
 """What one APP1 segment holds beside its length (2 bytes) and ``Exif`` with two zeros (6)."""
 
 _PREFIX = b"Exif\0\0"
 _BYTES = (1, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8)
 """Size of one value by TIFF field type (TIFF 6.0, section 2); unknown types count as bytes."""
-_INTEGERS = {1: "B", 3: "H", 4: "I"}
-"""struct codes of the unsigned field types."""
+_INTEGERS = {1: "B", 3: "H", 4: "I", 13: "I"}
+"""struct codes of the unsigned field types; 13 points to a directory."""
 
 
 class ExifError(ValueError):
@@ -95,9 +100,17 @@ class _Block:
         outside = [self._span(entry) for entry in directory.entries]
         return [directory.span, *(span for span in outside if span)]
 
+    def content(self, entry: _Entry) -> bytes:
+        """Read an entry's value as it is stored; empty if it does not lie in the block."""
+        size = self._size(entry)
+        begin = entry.at if size <= 4 else self.number("I", entry.at)
+        return self.data[begin : begin + size] if size <= len(self.data) - begin else b""
+
+    def _size(self, entry: _Entry) -> int:
+        return entry.count * (_BYTES[entry.kind] if entry.kind < len(_BYTES) else 1)
+
     def _span(self, entry: _Entry) -> Span | None:
-        size = entry.count * (_BYTES[entry.kind] if entry.kind < len(_BYTES) else 1)
-        start = self.number("I", entry.at)
+        size, start = self._size(entry), self.number("I", entry.at)
         return (start, start + size) if 4 < size <= len(self.data) - start else None
 
 
@@ -108,16 +121,82 @@ def orientation(exif: bytes) -> int:
 
 
 def upright(exif: bytes) -> bytes:
-    """Return the block as a TIFF with orientation 1 and no thumbnail; all else stays in place.
+    """Return the block as a TIFF with orientation 1; all else stays in place.
 
-    The thumbnail's bytes are cut off where they end the block and zeroed where they do not.
+    Where the picture is turned onto its side, what is said of its two sides changes places, and a
+    thumbnail, which would have to be turned as well, is dropped.
     """
     block = _block(exif)
+    turned = orientation(exif)
     data = bytearray(block.data)
     for entry in _orientations(block):
         code = _INTEGERS[entry.kind]
         struct.pack_into(block.order + code, data, entry.at, 1)
-    return bytes(_without_thumbnail(block, data))
+    if turned >= 5:
+        _swap_sides(block, data)
+    return bytes(data) if turned == 1 else without_thumbnail(bytes(data))
+
+
+def without_thumbnail(exif: bytes) -> bytes:
+    """Take the thumbnail out; all else stays in place.
+
+    Its bytes are cut off where they end the block and zeroed where they do not.
+    """
+    block = _block(exif)
+    first = _first(block)
+    data = bytearray(block.data)
+    if first is None or not (second := block.number("I", first.span[1])):
+        return block.data
+    struct.pack_into("4x", data, first.span[1])
+    return _freed(data, _thumbnail_spans(block, second), _claimed(block, first))
+
+
+def without_place(exif: bytes) -> bytes | None:
+    """Take the GPS directory out; all else stays in place. None if nothing is left.
+
+    What only that directory refers to is cut off where it ends the block and else zeroed.
+    """
+    block = _block(exif)
+    holders = [each for each in _described(block) if any(e.tag == GPS for e in each.entries)]
+    if not holders:
+        return block.data
+    data = bytearray(block.data)
+    for holder in holders:
+        _unlink(holder, GPS, block, data)
+    rest = _Block(bytes(data), block.order)
+    first = _first(rest)
+    if first is None:
+        return None
+    claimed = _claimed(rest, first)
+    for start, end in _thumbnail_spans(rest, rest.number("I", first.span[1])):
+        claimed[start:end] = b"\1" * (end - start)
+    freed = _freed(data, [s for place in _places(block) for s in block.spans(place)], claimed)
+    return None if has_place(freed) else freed
+
+
+def has_place(exif: bytes) -> bool:
+    """Whether the block says where the picture was taken."""
+    return any(entry.tag in PLACE for place in _places(_block(exif)) for entry in place.entries)
+
+
+def only(exif: bytes, tags: Iterable[int]) -> bytes | None:
+    """Make a block of a few of the first directory's entries; None if it has none of them."""
+    block = _block(exif)
+    first, wanted = _first(block), frozenset(tags)
+    found = [e for e in first.entries if e.tag in wanted] if first else []
+    entries = [entry for entry in found if block.content(entry)]
+    table, outside = b"", b""
+    begin = 8 + 2 + 12 * len(entries) + 4
+    for entry in entries:
+        value = block.content(entry)
+        table += struct.pack(block.order + "HHI", entry.tag, entry.kind, entry.count)
+        if len(value) <= 4:
+            table += value.ljust(4, b"\0")
+        else:
+            table += struct.pack(block.order + "I", begin + len(outside))
+            outside += value + b"\0" * (len(value) % 2)
+    head = block.data[:4] + struct.pack(block.order + "IH", 8, len(entries))
+    return head + table + bytes(4) + outside if entries else None
 
 
 def of_tiff(picture: PIL.Image.Image) -> bytes | None:
@@ -154,17 +233,48 @@ def _orientations(block: _Block) -> list[_Entry]:
     return [e for e in entries if e.tag == ORIENTATION and e.kind in _INTEGERS and e.count == 1]
 
 
-def _without_thumbnail(block: _Block, data: bytearray) -> bytearray:
-    """Unlink the second directory and remove what only it refers to."""
+def _described(block: _Block) -> list[_Directory]:
+    """The first directory and those that may stand below or behind it."""
     first = _first(block)
-    if first is None or not (second := block.number("I", first.span[1])):
-        return data
-    struct.pack_into("4x", data, first.span[1])
-    claimed = _claimed(block, first)
-    dropped = [span for span in _thumbnail_spans(block, second) if claimed.find(1, *span) < 0]
-    for start, end in dropped:
+    exif = _child(block, first, EXIF)
+    second = block.directory(block.number("I", first.span[1])) if first else None
+    directories = (first, exif, _child(block, exif, INTEROPERABILITY), second)
+    return [directory for directory in directories if directory]
+
+
+def _places(block: _Block) -> list[_Directory]:
+    """The GPS directories."""
+    entries = [e for each in _described(block) for e in each.entries if e.tag == GPS]
+    return list(filter(None, (block.directory(block.value(entry)) for entry in entries)))
+
+
+def _swap_sides(block: _Block, data: bytearray) -> None:
+    """Let what is said of the two sides change places."""
+    for directory in _described(block)[:2]:
+        entries = {entry.tag: entry for entry in directory.entries}
+        for pair in SIDES:
+            across, down = (entries.get(tag) for tag in pair)
+            if across and down and (across.kind, across.count) == (down.kind, down.count):
+                a, b = across.at, down.at
+                data[a : a + 4], data[b : b + 4] = data[b : b + 4], data[a : a + 4]
+
+
+def _unlink(directory: _Directory, tag: int, block: _Block, data: bytearray) -> None:
+    """Take entries out of a table; those behind them move up, and what gets free is zeroed."""
+    begin, end = directory.span
+    kept = [e for e in directory.entries if e.tag != tag]
+    table = struct.pack(block.order + "H", len(kept))
+    table += b"".join(block.data[e.at - 8 : e.at + 4] for e in kept)
+    table += block.data[end : end + 4]
+    data[begin : end + 4] = table.ljust(end + 4 - begin, b"\0")[: len(data) - begin]
+
+
+def _freed(data: bytearray, spans: Iterable[Span], claimed: bytearray) -> bytes:
+    """Zero the spans that nobody lays claim to, and cut them off where they end the block."""
+    free = [span for span in spans if claimed.find(1, *span) < 0]
+    for start, end in free:
         data[start:end] = bytes(end - start)
-    return data[: _end_without(len(data), dropped)]
+    return bytes(data[: _end_without(len(data), free)])
 
 
 def _claimed(block: _Block, first: _Directory) -> bytearray:

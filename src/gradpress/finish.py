@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
+from gradpress import mark
 from gradpress.bands import scored
 from gradpress.check import checked
 from gradpress.descent import Solution
 from gradpress.errors import GradpressError
 from gradpress.goal import Target, TargetSize
 from gradpress.job import Job
+from gradpress.jpeg import reader
 from gradpress.jpeg.decoder import Limits
 from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import FACTORS
 from gradpress.lossless import recode
 from gradpress.metrics import Metric, metric
+from gradpress.restate import LEFT_OUT, Restated, restated
 from gradpress.result import Result, Status
 from gradpress.search import Measured, planes_of
 from gradpress.workers import SERIAL, Workers
@@ -43,14 +45,17 @@ def finished(
         shown = checked(written.data, symbols, workers)
         known = measured.quality if measured is not None and shown.as_expected else None
         scores = _scores(job, shown.pixels, workers, known)
-    original = job.image.jpeg
-    if original is not None and not _saves_enough(job, len(written.data), len(original)):
+    data = _marked(job, written.data)
+    untouched = restated_input(job)
+    if untouched is not None and not _saves_enough(job, len(data), len(untouched.data)):
         return kept(job, "the input is already about as small as the goal needs")
-    status, reason = _verdict(job, scores, len(written.data))
+    status, reason = _verdict(job, scores, len(data))
+    if untouched is not None and status is Status.UNREACHABLE and isinstance(job.goal, Target):
+        return kept(job, f"{reason}; the input itself is as good as can be")
     names = {factors: name for name, factors in FACTORS.items()}
     seconds, cpu_seconds = job.clock.elapsed()
     return Result(
-        data=written.data,
+        data=data if status is Status.COMPRESSED else written.data,
         status=status,
         reason=reason,
         goal=job.goal,
@@ -60,7 +65,7 @@ def finished(
         metrics=scores,
         subsampling=names[symbols.layout.factors],
         progressive=written.progressive,
-        notices=(*job.image.notices, *solution.notes),
+        notices=(*job.image.notices, *job.notices, *solution.notes),
         solution=solution,
         seconds=seconds,
         cpu_seconds=cpu_seconds,
@@ -69,48 +74,75 @@ def finished(
     )
 
 
+def restated_input(job: Job) -> Restated | None:
+    """The input as it is coded, after its policy; None if it is no JPEG file."""
+    if job.image.jpeg is None:
+        return None
+    name = job.again.name or "the picture"
+    return restated(reader.read(job.image.jpeg, name), job.policy, name)
+
+
 def kept(job: Job, reason: str) -> Result:
     """The input's own coefficients, in fewer bytes where that is worth it."""
-    original = job.image.jpeg
+    original, untouched = job.image.jpeg, restated_input(job)
     assert original is not None
+    assert untouched is not None
     with suppress(GradpressError):
-        recoded = recode(original, limits=Limits(pixels=job.image.width * job.image.height))
-        if recoded.changed and _saves_enough(job, len(recoded.data), len(original)):
+        limits = Limits(pixels=job.image.width * job.image.height)
+        recoded = recode(original, limits=limits, policy=job.policy)
+        if recoded.changed and _saves_enough(job, len(recoded.data), len(untouched.data)):
             told = f"{reason}; the same coefficients take fewer bytes"
-            result = passed_through(job, told)
-            return replace(
-                result,
-                data=recoded.data,
-                status=Status.COMPRESSED,
-                progressive=recoded.progressive,
-            )
+            return _own(job, Restated(recoded.data, recoded.notices), told)
     return passed_through(job, reason)
 
 
 def passed_through(job: Job, reason: str) -> Result:
-    """The input as it is."""
-    original = job.image.jpeg
+    """The input as it is coded."""
+    untouched = restated_input(job)
+    assert untouched is not None
+    changed = untouched.data != job.image.jpeg
+    return _own(job, untouched, f"{reason}; {LEFT_OUT}" if changed else reason)
+
+
+def _own(job: Job, file: Restated, reason: str) -> Result:
+    """The input's own coefficients in a file that may be another one."""
+    original, data = job.image.jpeg, file.data
     assert original is not None
+    changed = data != original
+    if changed and mark.found(data) is None:
+        marked = _marked(job, data)
+        data = marked if len(marked) < len(original) else data
     seconds, cpu_seconds = job.clock.elapsed()
-    with JpegImageFile(BytesIO(original)) as picture:
+    with JpegImageFile(BytesIO(data)) as picture:
         progressive = bool(picture.info.get("progressive"))
     return Result(
-        data=original,
-        status=Status.PASSED_THROUGH,
+        data=data,
+        status=Status.COMPRESSED if changed else Status.PASSED_THROUGH,
         reason=reason,
         goal=job.goal,
         width=job.image.width,
         height=job.image.height,
         bytes_before=len(original),
-        metrics=_scores(job, job.planes.transpose(1, 2, 0).astype(np.uint8), SERIAL),
+        metrics=_scores(job, _pixels(job), SERIAL),
         subsampling="unchanged",
         progressive=progressive,
-        notices=(),
+        notices=file.notices,
         solution=None,
         seconds=seconds,
         cpu_seconds=cpu_seconds,
         original=job.again,
     )
+
+
+def _pixels(job: Job) -> NDArray[np.uint8]:
+    """What the input itself shows, ``(H, W, C)``."""
+    return job.image.planes[: len(job.planes)].transpose(1, 2, 0).astype(np.uint8)
+
+
+def _marked(job: Job, data: bytes) -> bytes:
+    """The file with the mark in it, if there is to be one and room for it."""
+    fits = len(data) + mark.size(job.mark) <= job.limit
+    return mark.stamped(data, job.mark) if job.mark and fits else data
 
 
 def _scores(

@@ -79,6 +79,17 @@ class Lossless:
         return "the same coefficients"
 
 
+@dataclass(frozen=True)
+class Marked:
+    """What a file's mark says it was made for; nothing was done for it this time."""
+
+    text: str
+    """Such as ``quality=75``."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
 Goal = Target | TargetSize | Lagrangian
 
 DEFAULT_GOAL = Target(metric("ssimulacra2"), 80.0)

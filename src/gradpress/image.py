@@ -26,9 +26,12 @@ import PIL.ImageColor
 from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
 
+from gradpress import described, profiles, remote
 from gradpress import exif as exif_blocks
-from gradpress import profiles, remote
 from gradpress.errors import GradpressError, ImageTooLarge, UnsupportedImage, UsageError
+from gradpress.further import Further, further
+from gradpress.jpeg.metadata import Segment
+from gradpress.jpeg.segments import APP0
 from gradpress.samples import CONVERTED, Samples, planes_of, samples_of
 
 DEFAULT_MAX_PIXELS = 100_000_000
@@ -59,8 +62,6 @@ FORMATS = {
 _JPEG, _PNG = b"\xff\xd8\xff", b"\x89PNG"
 _SCAN = re.compile(rb"\xff\xda\0[\x06\x08\x0a\x0c]")
 """Start of a scan of 1 to 4 components (ITU-T T.81, B.2.3)."""
-_GAIN_MAPS = (b"hdrgm:Version", b"urn:iso:std:iso:ts:21496:-1", b"photo:2020:aux:hdrgainmap")
-"""Adobe's and Android's, ISO's and Apple's mark of a picture that brightens another."""
 
 Source = str | Path | bytes | BinaryIO | PIL.Image.Image | NDArray[np.uint8]
 
@@ -76,8 +77,8 @@ class Image:
     """``(C, H, W)``, C = 1 (grey) or 3 (R, G, B): encoded samples in [0, 255], not rounded."""
     icc: bytes | None = None
     """The profile that describes the planes; None means sRGB."""
-    exif: bytes | None = None
-    """A TIFF block without ``Exif`` prefix, orientation 1, no thumbnail; it fits one APP1."""
+    segments: tuple[Segment, ...] = ()
+    """EXIF (orientation 1), XMP, IPTC's records and comments as segments of a JPEG file."""
     density: tuple[int, int] | None = None
     """Dots per inch, across and down."""
     notices: tuple[str, ...] = ()
@@ -85,9 +86,17 @@ class Image:
     file_bytes: int | None = None
     """Size of the input file; None for pixels."""
     jpeg: bytes | None = None
-    """The untouched input if it is a JPEG file."""
+    """The untouched input if it is a JPEG file that shows these planes."""
     orientation: int = 1
     """EXIF's, 1 to 8, by which the picture was turned upright."""
+    further: Further = field(default_factory=Further)
+    """What the file holds beside this picture."""
+
+    @property
+    def exif(self) -> bytes | None:
+        """The EXIF block, a TIFF without ``Exif`` prefix."""
+        blocks = (payload for _, payload in self.segments if payload.startswith(described.EXIF))
+        return next((block[len(described.EXIF) :] for block in blocks), None)
 
     @property
     def width(self) -> int:
@@ -109,6 +118,8 @@ class _Reading:
     """R, G, B in [0, 255]."""
     background_name: str
     max_pixels: int
+    srgb: bool = False
+    """Whether other colours are converted."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +131,8 @@ class _Decoded:
     mode: str = ""
     info: Mapping[Any, Any] = field(default_factory=dict)
     """Pillow's: ``icc_profile``, ``exif``, ``dpi`` and more, unchecked."""
+    segments: tuple[Segment, ...] = ()
+    """XMP and the like."""
 
 
 def read_image(
@@ -128,13 +141,15 @@ def read_image(
     background: str = "white",
     max_pixels: int = DEFAULT_MAX_PIXELS,
     name: str | None = None,
+    srgb: bool = False,
 ) -> Image:
     """Read a picture from a path, bytes, a binary file, a Pillow image or a uint8 array.
 
-    ``background`` is any colour that CSS names; ``name`` is what messages call the picture.
+    ``background`` is any colour that CSS names; ``name`` is what messages call the picture; with
+    ``srgb`` one that has a colour profile is converted.
     Raises UnsupportedImage, ImageTooLarge or UsageError.
     """
-    reading = _Reading(name or _name_of(source), _colour(background), background, max_pixels)
+    reading = _Reading(name or _name_of(source), _colour(background), background, max_pixels, srgb)
     if isinstance(source, np.ndarray):
         return _finished(_from_array(source, reading), reading)
     if isinstance(source, PIL.Image.Image):
@@ -216,13 +231,19 @@ def _from_pillow(picture: PIL.Image.Image, reading: _Reading) -> _Decoded:
     _check_size(picture.size, reading)
     with _guarded(reading):
         samples, notice = samples_of(picture)
-    return _Decoded(samples, (notice,), picture.mode, picture.info)
+        segments, lost = described.of_info(picture.info)
+    return _Decoded(samples, (notice, lost), picture.mode, picture.info, segments)
 
 
 def _from_file(data: bytes, reading: _Reading) -> Image:
-    image = _finished(_decoded(data, reading), reading)
-    jpeg = data if data.startswith(_JPEG) else None
-    return replace(image, file_bytes=len(data), jpeg=jpeg)
+    decoded = _decoded(data, reading)
+    image = replace(_finished(decoded, reading), file_bytes=len(data))
+    if not data.startswith(_JPEG):
+        return image
+    beside = further(data)
+    converted = reading.srgb and "icc_profile" in decoded.info
+    notices = (*image.notices, *filter(None, (beside.notice,)))
+    return replace(image, jpeg=None if converted else data, further=beside, notices=notices)
 
 
 def _decoded(data: bytes, reading: _Reading) -> _Decoded:
@@ -231,9 +252,17 @@ def _decoded(data: bytes, reading: _Reading) -> _Decoded:
         _check_size(picture.size, reading)
         _check_whole(data, reading)
         samples, notice = samples_of(picture, lambda: _open(data, reading))
-        info, exif_notice = _with_tiff_exif(picture)
-        notices = (notice, _frames_notice(picture), _gain_map_notice(data), exif_notice)
-    return _Decoded(samples, notices, picture.mode, info)
+        info, exif_notice = _with_tiff_tags(picture)
+        segments, lost = _segments(data, info)
+        notices = (notice, _frames_notice(picture), exif_notice, lost)
+    return _Decoded(samples, notices, picture.mode, info, segments)
+
+
+def _segments(data: bytes, info: Mapping[Any, Any]) -> tuple[tuple[Segment, ...], str | None]:
+    """Describe a picture as a JPEG file's segments do, but for EXIF; and a notice."""
+    if data.startswith(_JPEG):
+        return described.of_jpeg(data), None
+    return described.of_info(info)
 
 
 @contextmanager
@@ -303,12 +332,13 @@ def _check_whole(data: bytes, reading: _Reading) -> None:
         raise ValueError(f"{scans} scans, more than {MAX_SCANS}")
 
 
-def _with_tiff_exif(picture: ImageFile) -> tuple[Mapping[Any, Any], str | None]:
-    """Return what Pillow says of a picture, and for a TIFF an EXIF block made of its tags."""
+def _with_tiff_tags(picture: ImageFile) -> tuple[Mapping[Any, Any], str | None]:
+    """Return what Pillow says of a picture, and for a TIFF what its tags say."""
     if picture.format != "TIFF":
         return picture.info, None
     try:
-        return {**picture.info, "exif": exif_blocks.of_tiff(picture)}, None
+        records = picture.getexif().get(described.IPTC_TAG)
+        return {**picture.info, "exif": exif_blocks.of_tiff(picture), "iptc": records}, None
     except Exception:  # as above, but the pixels were read
         return picture.info, "the EXIF data is damaged and was left out"
 
@@ -324,22 +354,25 @@ def _frames_notice(picture: ImageFile) -> str | None:
     return f"the first of {frames} frames was taken" if frames > 1 else None
 
 
-def _gain_map_notice(data: bytes) -> str | None:
-    found = data.startswith(_JPEG) and any(mark in data for mark in _GAIN_MAPS)
-    return "the HDR gain map was left out" if found else None
-
-
 def _finished(decoded: _Decoded, reading: _Reading) -> Image:
     """Upright opaque planes, and the metadata that describes them."""
     samples, info = decoded.samples, decoded.info
-    exif, orientation, exif_notice = _exif(info.get("exif"))
+    exif, orientation, exif_notice = _exif(info.get("exif") or described.owners_exif(info))
+    segments, xmp_notice = described.upright(decoded.segments)
+    if exif is not None:
+        segments = ((APP0 + 1, described.EXIF + exif), *segments)
     planes = planes_of(samples, orientation, reading.background)
     profile = None if decoded.mode in CONVERTED else info.get("icc_profile")
     icc, icc_notice = profiles.fitting(profile, len(planes))
+    if icc is not None and reading.srgb:
+        with _guarded(reading):
+            profiles.planes_to_srgb(planes, icc)
+        icc, icc_notice = None, "the colours were converted to sRGB"
     laid = f"transparency was laid on {reading.background_name}" if samples.transparent else None
-    notices = (*decoded.notices, laid, icc_notice, exif_notice)
+    notices = (*decoded.notices, laid, icc_notice, exif_notice, xmp_notice)
     density = _density(info.get("dpi"), orientation)
-    return Image(planes, icc, exif, density, tuple(filter(None, notices)), orientation=orientation)
+    told = tuple(filter(None, notices))
+    return Image(planes, icc, segments, density, told, orientation=orientation)
 
 
 def _exif(block: object) -> tuple[bytes | None, int, str | None]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradpress import units
+from gradpress import mark, units
 from gradpress.bands import BIG
 from gradpress.descent import Stop
 from gradpress.distortion import Picture
@@ -32,12 +32,15 @@ from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import FACTORS, Layout, Symbols
 from gradpress.jpeg.qtables import Tables
 from gradpress.jpeg.writer import Metadata, Written, write
+from gradpress.kept import kept
 from gradpress.losses import loss_of
 from gradpress.methods import PROXIMAL, Choice
 from gradpress.metrics import Metric, metric
 from gradpress.options import Options, known, one_of
 from gradpress.ordinary import resolved
 from gradpress.original import Again
+from gradpress.policy import DEFAULT, Policy, policy_of
+from gradpress.restore import deblocked
 from gradpress.sampling import own_sampling
 from gradpress.search import Pursuit, scorers
 from gradpress.workers import SERIAL, Workers
@@ -87,6 +90,14 @@ class Job:
     threads: int
     clock: Clock
     again: Again
+    metadata: Metadata
+    """What goes into the file beside the picture."""
+    notices: tuple[str, ...] = ()
+    """What is to be known of the metadata."""
+    policy: Policy = DEFAULT
+    """What of them is kept."""
+    mark: str = ""
+    """The goal as a mark states it; empty: no mark is written."""
     choice: Choice = PROXIMAL
     """How J is descended on."""
     ceiling: TargetSize | None = None
@@ -116,6 +127,7 @@ class Job:
             raise UsageError(f"loss {loss} makes tables of its own; leave qtables out")
         if chosen["freeze_tables"] and not tables:
             raise UsageError("freeze_tables needs the tables; give them with qtables")
+        policy = policy_of(chosen)
         progressive = one_of("progressive", chosen["progressive"], PROGRESSIVE)
         layouts = one_of("chroma_subsampling", chosen["chroma_subsampling"], LAYOUTS)
         if not 1 <= chosen["threads"] <= MAX_THREADS:
@@ -128,17 +140,28 @@ class Job:
             chosen["target_size"],
             chosen["lagrangian"],
         )
-        again = Again.of(source, chosen["background"], chosen["max_pixels"], chosen["name"])
+        again = Again.of(
+            source,
+            chosen["background"],
+            chosen["max_pixels"],
+            chosen["name"],
+            srgb=chosen["strip_icc"],
+        )
         image = again.read()
         again = again.after(image)
         if chosen["chroma_subsampling"] == "keep":
             layouts = own_sampling(image.jpeg) or layouts
-        planes = image.planes[:1] if _is_grey(image.planes) else image.planes
+        planes = image.planes
+        if chosen["deblock"]:
+            planes, said = deblocked(image, chosen["threads"])
+            image = replace(image, notices=(*image.notices, said))
+        planes = planes[:1] if _is_grey(planes) else planes
         pixels = image.width * image.height
         mask, most = chosen["importance"], chosen["max_pixels"]
         ceiling = None
         if request.ceiling is not None:
             ceiling = request.ceiling.resolve(pixels=pixels, file_bytes=image.file_bytes)
+        stays = kept(image.segments, replace(policy, further=False))
         return cls(
             image=image,
             goal=resolved(request.goal, planes, pixels, image.file_bytes),
@@ -153,6 +176,10 @@ class Job:
             threads=chosen["threads"],
             clock=clock,
             again=again,
+            metadata=Metadata(image.icc, stays.segments, image.density),
+            notices=stays.notices,
+            policy=policy,
+            mark=mark.goal_text(request) if policy.mark else "",
             choice=Choice(
                 chosen["method"],
                 chosen["learning_rate"],
@@ -173,15 +200,16 @@ class Job:
         )
 
     @property
+    def limit(self) -> float:
+        """Bytes that the file is not to exceed."""
+        goals = (self.goal, self.ceiling)
+        return min((each.bytes for each in goals if isinstance(each, TargetSize)), default=math.inf)
+
+    @property
     def evaluations(self) -> int:
         """Gradients of a loss after the start."""
         chosen = self.choice.iterations
         return self.effort.evaluations if chosen is None else chosen
-
-    @property
-    def metadata(self) -> Metadata:
-        """What goes into the file beside the picture."""
-        return Metadata(self.image.icc, self.image.exif, self.image.density)
 
     def is_late(self, part: float) -> bool:
         """Whether this part of the time limit is over."""
@@ -226,7 +254,7 @@ class Job:
     def file_bytes(self, encoding: Encoding) -> float:
         """Of the whole file: exact where the goal is a size, else estimated."""
         if isinstance(self.goal, TargetSize):
-            return float(len(self.write(encoding.symbols).data))
+            return float(len(self.write(encoding.symbols).data) + mark.size(self.mark))
         return encoding.bits / 8 + HEADER_BYTES + metadata_bytes(self.metadata)
 
     @property
@@ -243,4 +271,4 @@ def _is_grey(planes: Picture) -> bool:
 
 def metadata_bytes(metadata: Metadata) -> int:
     """How much of a file it takes."""
-    return len(metadata.icc or b"") + len(metadata.exif or b"")
+    return len(metadata.icc or b"") + sum(4 + len(payload) for _, payload in metadata.segments)

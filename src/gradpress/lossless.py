@@ -1,7 +1,8 @@
 """The same coefficients in fewer bytes: a JPEG file is re-coded without any loss.
 
 Huffman tables and scan script are searched as for a file of our own. What is written is read again
-and compared, coefficient by coefficient; a file that would not become smaller stays as it is.
+and compared, coefficient by coefficient; coefficients that would not take fewer bytes stay coded as
+they are. What of the file's description is kept is the policy's affair.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 import PIL.Image
 
+from gradpress import mark
 from gradpress.errors import GradpressError, UnsupportedImage, UsageError
 from gradpress.goal import Lossless
 from gradpress.image import Source, read_bytes
-from gradpress.jpeg import metadata, mpf, segments
 from gradpress.jpeg.decoder import Coefficients, Limits, decode
+from gradpress.jpeg.metadata import upright_size
 from gradpress.jpeg.params import Layout, Levels
-from gradpress.jpeg.reader import Jpeg
-from gradpress.jpeg.segments import APP0, APP15, COM, Kind, Part
-from gradpress.jpeg.writer import SOI, frame, smallest
+from gradpress.jpeg.writer import frame, smallest
 from gradpress.options import Options
+from gradpress.policy import DEFAULT, Policy, policy_of
+from gradpress.restate import LEFT_OUT, framed, restated, surroundings
 from gradpress.result import Result, Status
 
 MAX_AC, MAX_DIFFERENCE = 1023, 2047
@@ -42,22 +44,30 @@ class Recoded:
     """One sentence: why the file is as it is."""
     found: Coefficients
     """Those of the file given, and of this one."""
+    notices: tuple[str, ...] = ()
+    """What the user should know of its metadata."""
 
 
 def recode(
-    data: bytes, *, name: str = "the picture", salvage: bool = False, limits: Limits | None = None
+    data: bytes,
+    *,
+    name: str = "the picture",
+    salvage: bool = False,
+    limits: Limits | None = None,
+    policy: Policy = DEFAULT,
 ) -> Recoded:
     """Write a JPEG file's coefficients in as few bytes as possible; it never grows.
 
-    Markers that describe the picture and bytes behind its end are kept as they are. A damaged file
-    is an error, or with ``salvage`` what is left of it is written. Raises UnsupportedImage.
+    Of the segments that describe the picture and the bytes behind its end those stay that the
+    policy keeps. A damaged file is an error, or with ``salvage`` what is left of it is written.
+    Raises UnsupportedImage.
     """
     if not data.startswith(b"\xff\xd8\xff"):
         raise UnsupportedImage(f"{name}: is not a JPEG file; only JPEG is re-coded without loss")
     found = decode(data, name=name, salvage=salvage, limits=limits or Limits())
     obstacle = _obstacle(found)
     if obstacle:
-        return _unchanged(found, obstacle)
+        return _restated(found, policy, name, obstacle)
     picture = _Picture(
         found.layout,
         tuple(
@@ -65,23 +75,25 @@ def recode(
             for i, levels in enumerate(found.levels)
         ),
     )
-    head = SOI + b"".join(_kept(found.jpeg))
+    around, notices = surroundings(found.jpeg, policy)
 
     def header(progressive: bool) -> bytes:
-        return head + frame(
-            found.layout, found.steps, _process(found, progressive), found.identifiers
-        )
+        return frame(found.layout, found.steps, _process(found, progressive), found.identifiers)
 
     written = smallest(picture, header, found.identifiers)
-    whole = _with_trailing(found, written.data)
+    whole = framed(found.jpeg, around, written.data)
     if whole is None:
-        return _unchanged(found, "it refers to other pictures in a way that cannot be kept")
-    if len(whole) >= len(data) and not found.damage:
-        return _unchanged(found, "its coefficients cannot be stored in fewer bytes")
-    _prove(found, whole, name)
+        reason = "it refers to other pictures in a way that cannot be kept"
+        return _restated(found, policy, name, reason)
+    marked = mark.found(data)
+    whole = mark.renewed(marked, whole) if marked else whole
+    unlike = _restated(found, policy, name, "its coefficients cannot be stored in fewer bytes")
+    if len(whole) >= len(unlike.data) and not found.damage:
+        return unlike
+    _prove(found, whole, around.trailing, name)
     left = "what could be decoded of a damaged file"
     reason = left if found.damage else "the same coefficients in fewer bytes"
-    return Recoded(whole, True, written.progressive, reason, found)
+    return Recoded(whole, True, written.progressive, reason, found, notices)
 
 
 def lossless(source: Source, options: Options) -> Result:
@@ -91,6 +103,8 @@ def lossless(source: Source, options: Options) -> Result:
         raise UsageError("salvage is for lossless only; give both")
     if any(options.get(goal) is not None for goal in GOALS):
         raise UsageError("lossless keeps the picture as it is; give no other goal beside it")
+    if options["strip_icc"]:
+        raise UsageError("strip_icc changes pixels, and lossless keeps them; leave out one of them")
     if isinstance(source, PIL.Image.Image | np.ndarray):
         raise UsageError("lossless re-codes JPEG files; pixels are none")
     name, pixels = options.get("name"), options["max_pixels"]
@@ -100,11 +114,10 @@ def lossless(source: Source, options: Options) -> Result:
         name=name or "the picture",
         salvage=options["salvage"],
         limits=Limits(pixels=pixels),
+        policy=policy_of(options),
     )
     found = recoded.found
-    sides = (found.layout.width, found.layout.height)
-    turned = (_metadata(found.jpeg).orientation or 1) >= 5
-    width, height = reversed(sides) if turned else sides
+    width, height = upright_size(found.jpeg)
     return Result(
         data=recoded.data,
         status=Status.COMPRESSED if recoded.changed else Status.PASSED_THROUGH,
@@ -116,7 +129,7 @@ def lossless(source: Source, options: Options) -> Result:
         metrics={},
         subsampling="unchanged",
         progressive=recoded.progressive,
-        notices=found.damage,
+        notices=(*found.damage, *recoded.notices),
         solution=None,
         seconds=time.perf_counter() - wall,
         cpu_seconds=time.process_time() - cpu,
@@ -131,9 +144,14 @@ class _Picture:
     levels: tuple[Levels, ...]
 
 
-def _unchanged(found: Coefficients, reason: str) -> Recoded:
-    jpeg = found.jpeg
-    return Recoded(jpeg.data, False, jpeg.frame.progressive, reason, found)
+def _restated(found: Coefficients, policy: Policy, name: str, reason: str) -> Recoded:
+    """The coefficients coded as they were."""
+    before = found.jpeg
+    after = restated(before, policy, name)
+    changed = after.data != before.data
+    if changed:
+        reason = f"{reason}; {LEFT_OUT}"
+    return Recoded(after.data, changed, before.frame.progressive, reason, found, after.notices)
 
 
 def _obstacle(found: Coefficients) -> str:
@@ -158,37 +176,6 @@ def _process(found: Coefficients, progressive: bool) -> int:
     return 0xC1 if any(int(steps.max()) > 255 for steps in found.steps) else 0xC0
 
 
-def _kept(jpeg: Jpeg) -> list[bytes]:
-    """The segments that describe the picture, without fill bytes."""
-    return [jpeg.data[part.body - 4 : part.end] for part in _describing(jpeg)]
-
-
-def _describing(jpeg: Jpeg) -> list[Part]:
-    return [
-        part
-        for part in jpeg.parts
-        if part.kind is Kind.MARKER and (APP0 <= part.marker <= APP15 or part.marker == COM)
-    ]
-
-
-def _with_trailing(found: Coefficients, data: bytes) -> bytes | None:
-    """The file with what follows the picture; None if an index of pictures cannot be changed."""
-    jpeg, at, whole = found.jpeg, len(SOI), bytearray(data)
-    end_before = len(jpeg.data) - len(found.trailing)
-    for part in _describing(jpeg):
-        payload, begin = jpeg.payload(part), at + 4
-        at = begin + len(payload)
-        if part.marker != segments.APP0 + 2 or not payload.startswith(mpf.HEADER):
-            continue
-        skipped = len(mpf.HEADER)
-        move = mpf.Move(part.body + skipped, begin + skipped, end_before, len(data))
-        changed = mpf.moved(payload, move)
-        if changed is None:
-            return None
-        whole[begin:at] = changed
-    return bytes(whole) + found.trailing
-
-
 def _cheaply_padded(levels: Levels, own: tuple[int, int], h: int) -> Levels:
     """The levels with empty blocks outside the picture, which nobody sees.
 
@@ -205,13 +192,13 @@ def _cheaply_padded(levels: Levels, own: tuple[int, int], h: int) -> Levels:
     return padded
 
 
-def _prove(found: Coefficients, data: bytes, name: str) -> None:
+def _prove(found: Coefficients, data: bytes, trailing: bytes, name: str) -> None:
     """Read the written file and compare it with what it was made from."""
     again = decode(data, name=name)
     same = (
         again.complete
         and (again.layout, again.identifiers, again.colour, again.trailing)
-        == (found.layout, found.identifiers, found.colour, found.trailing)
+        == (found.layout, found.identifiers, found.colour, trailing)
         and all(map(np.array_equal, again.steps, found.steps))
         and all(
             np.array_equal(again.own_levels(i), found.own_levels(i))
@@ -223,7 +210,3 @@ def _prove(found: Coefficients, data: bytes, name: str) -> None:
             f"{name}: the file just written does not hold the same coefficients; nothing was "
             "kept, please report this with the picture"
         )
-
-
-def _metadata(jpeg: Jpeg) -> metadata.Metadata:
-    return metadata.gather([(part.marker, jpeg.payload(part)) for part in jpeg.parts])

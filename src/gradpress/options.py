@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, TypeVar
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+
+Names = str | Sequence[str]
+"""One name, some with commas between them, or a sequence of such."""
 
 
 class Options(TypedDict, total=False):
@@ -37,6 +40,8 @@ class Options(TypedDict, total=False):
     """Keep a JPEG file's coefficients and store them in fewer bytes; no goal goes beside it."""
     salvage: bool
     """With ``lossless``: of a damaged file, write what can be decoded."""
+    deblock: bool
+    """Take a JPEG's blocking and ringing out before it is compressed."""
     loss: str | OwnLoss
     """``perceptual`` (default), ``ssimulacra2``, ``ms-ssim``, ``ssim``, ``butteraugli``, ``mse`` or
     ``mae``; or one of your own: an object with ``prepare(reference)``, what
@@ -77,6 +82,21 @@ class Options(TypedDict, total=False):
     ``flat``, ``random``, or the path of a JPEG file."""
     seed: int
     """Of whatever is random: stochastic steps and random starts; equal options give equal bytes."""
+    strip: Names
+    """What of the metadata is not kept: ``all``, ``exif``, ``gps``, ``xmp``, ``iptc``,
+    ``thumbnail`` (never kept by default), ``comments``; with commas, or as a sequence."""
+    keep: Names
+    """What of the metadata alone is kept: names as above."""
+    preset: str | None
+    """``web``: of the metadata keep the author and the copyright."""
+    strip_icc: bool
+    """Convert to sRGB and leave the colour profile out."""
+    drop_gain_map: bool
+    """Leave out an HDR gain map and other further pictures, which is else refused."""
+    no_mark: bool
+    """Leave out the comment that says for which goal the file is done."""
+    force: bool
+    """Work on a file even if its mark says that it is done."""
     background: str
     """What transparency is laid on: a colour as CSS names it, white by default."""
     max_pixels: int
@@ -98,6 +118,7 @@ DEFAULTS: Options = {
     "lagrangian": None,
     "lossless": False,
     "salvage": False,
+    "deblock": False,
     "loss": "perceptual",
     "qtables": None,
     "freeze_tables": False,
@@ -113,6 +134,13 @@ DEFAULTS: Options = {
     "tolerance": None,
     "start": "curvature",
     "seed": 0,
+    "strip": (),
+    "keep": (),
+    "preset": None,
+    "strip_icc": False,
+    "drop_gain_map": False,
+    "no_mark": False,
+    "force": False,
     "background": "white",
     "max_pixels": DEFAULT_MAX_PIXELS,
     "time_limit": None,

@@ -21,21 +21,29 @@ class Again:
     background: str
     max_pixels: int
     name: str | None
+    srgb: bool = False
+    """Whether other colours are converted."""
     file_bytes: int | None = None
     """Size of the file the first time; None before, and for pixels."""
 
     @classmethod
-    def of(cls, source: Source, background: str, max_pixels: int, name: str | None) -> Again:
+    def of(
+        cls, source: Source, background: str, max_pixels: int, name: str | None, *, srgb: bool
+    ) -> Again:
         """Prepare; a stream is read, and its bytes are kept."""
         if isinstance(source, str | Path | bytes | PIL.Image.Image | np.ndarray):
-            return cls(source, background, max_pixels, name)
+            return cls(source, background, max_pixels, name, srgb)
         data = read_bytes(source, max_pixels=max_pixels, name=name)
-        return cls(data, background, max_pixels, name)
+        return cls(data, background, max_pixels, name, srgb)
 
     def read(self) -> Image:
         """Read the picture; raises what :func:`gradpress.read_image` does."""
         return read_image(
-            self.source, background=self.background, max_pixels=self.max_pixels, name=self.name
+            self.source,
+            background=self.background,
+            max_pixels=self.max_pixels,
+            name=self.name,
+            srgb=self.srgb,
         )
 
     def after(self, image: Image) -> Again:

@@ -14,8 +14,9 @@ from gradpress.by_method import descend_by_pixel
 from gradpress.descent import Recorder, Step
 from gradpress.distortion.importance import emphasised
 from gradpress.distortion.recipes import Recipe
-from gradpress.errors import GradpressError
-from gradpress.finish import finished, kept, passed_through
+from gradpress.done import done_before, settled
+from gradpress.errors import GradpressError, UnsupportedImage
+from gradpress.finish import finished, kept, passed_through, restated_input
 from gradpress.goal import (
     Lagrangian,
     TargetSize,
@@ -71,24 +72,48 @@ def compress(source: Source, **options: Unpack[Options]) -> Result:
 
 def steps(source: Source, **options: Unpack[Options]) -> Iterator[Snapshot]:
     """The same by steps: each gives the measured best so far, and stopping early is fine."""
-    if options.get("lossless") or options.get("salvage"):
-        recoded = lossless(source, known(options))
-        yield Snapshot(None, None, metric("ssimulacra2"), lambda: recoded)
+    chosen = known(options)
+    if chosen["lossless"] or chosen["salvage"]:
+        yield _ended(lossless(source, chosen))
         return
-    job = Job.of(source, options)
-    if isinstance(job.goal, TargetSize) and _fits(job.image, job.goal):
-        passed = passed_through(job, "the input already fits into the size asked for")
-        yield Snapshot(None, None, job.metric, lambda: passed)
+    source = settled(source, chosen)
+    done = done_before(source, chosen)
+    if done is not None:
+        yield _ended(done)
         return
-    lower = _no_better(job.image, options.get("quality"))
-    if lower:
-        same = kept(job, lower)
-        yield Snapshot(None, None, job.metric, lambda: same)
+    job = Job.of(source, chosen)
+    enough = _enough(job, chosen)
+    if enough is not None:
+        yield _ended(enough)
         return
+    _check_further(job)
     for snapshot in _in_time(job):
         yield snapshot
     if job.ceiling is not None and len(snapshot.best.data) > job.ceiling.bytes:
         yield from _in_time(replace(job, goal=job.ceiling, missed=job.goal))
+
+
+def _ended(result: Result) -> Snapshot:
+    return Snapshot(None, None, metric("ssimulacra2"), lambda: result)
+
+
+def _enough(job: Job, options: Options) -> Result | None:
+    """The input as it is, more or less, where that is all that can be asked for."""
+    untouched = restated_input(job)
+    if untouched and isinstance(job.goal, TargetSize) and len(untouched.data) <= job.goal.bytes:
+        return passed_through(job, "the input already fits into the size asked for")
+    lower = "" if options["deblock"] else _no_better(job.image, options["quality"])
+    return kept(job, lower) if lower else None
+
+
+def _check_further(job: Job) -> None:
+    """Refuse to leave out what the user would miss."""
+    further = job.image.further
+    if further.matters and job.policy.further:
+        raise UnsupportedImage(
+            f"{job.again.name or 'the picture'}: holds {further.what}, which would not fit the "
+            "picture any more; --drop-gain-map leaves it out, --lossless keeps it"
+        )
 
 
 def _in_time(job: Job) -> Iterator[Snapshot]:
@@ -134,7 +159,7 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
             job.importance,
         )
         return panorama.descend(job.goal, job.file_bytes)
-    origin = origin_of(job.image, job.planes, workers)
+    origin = origin_of(job.image, job.image.planes[: len(job.planes)], workers)
     layouts = job.layouts if origin is None else origin.suited(job.layouts)
     recipe, blend = job.loss, job.loss.blend(job.planes, workers)
     pursuit = job.pursuit(None, workers, prepared=blend)
@@ -189,10 +214,6 @@ def _by_pixel(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Meas
     objective = JpegObjective(chosen.start.layout, distortion, workers)
     del chosen, starts  # unquantised planes of every layout that was tried
     return descend(first, objective, pursuit, job.effort.sweeps)
-
-
-def _fits(image: Image, goal: TargetSize) -> bool:
-    return image.jpeg is not None and len(image.jpeg) <= goal.bytes
 
 
 def _no_better(image: Image, quality: int | None) -> str:

@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import PIL.Image
+from numpy.typing import NDArray
 
 MAX_BYTES = 255 * 65519
 """What 255 APP2 segments of a JPEG file hold (ICC.1:2010, annex B.4)."""
+
+ROWS = 512
+"""Converted at a time."""
 
 _SPACES = {b"GRAY": 1, b"RGB ": 3, b"CMYK": 4, b"Lab ": 3}
 _DESCRIBES = {1: b"GRAY", 3: b"RGB "}
@@ -55,6 +60,19 @@ def cmyk_to_srgb(picture: PIL.Image.Image, profile: bytes | None) -> tuple[PIL.I
 def lab_to_srgb(picture: PIL.Image.Image) -> tuple[PIL.Image.Image, str]:
     """Make an 8-bit sRGB picture of a CIE L*a*b* (D50) one, and say so."""
     return _to_srgb(picture, None), "Lab was converted to sRGB"
+
+
+def planes_to_srgb(planes: NDArray[np.float32], profile: bytes) -> None:
+    """Convert planes ``(C, H, W)`` in [0, 255], C = 1 or 3, in place and by their profile.
+
+    Some rows at a time; to whole levels, as the conversion knows no others.
+    """
+    for top in range(0, planes.shape[1], ROWS):
+        stripe = planes[:, top : top + ROWS]
+        levels = np.rint(stripe).astype(np.uint8).transpose(1, 2, 0)
+        picture = PIL.Image.fromarray(levels if len(planes) > 1 else levels[..., 0])
+        converted = np.asarray(_to_srgb(picture, profile))
+        stripe[:] = converted.transpose(2, 0, 1)[: len(planes)]
 
 
 def _to_srgb(picture: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gradpress.goal import Goal, Lagrangian, Lossless, Target, TargetSize
+from gradpress.goal import Goal, Lagrangian, Lossless, Marked, Target, TargetSize
 from gradpress.metrics import metric
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Record:
     height: int | None = None
     metrics: Mapping[str, float] | None = None
     """By name, measured on the written file; the goal's comes first."""
-    goal: Goal | Lossless | None = None
+    goal: Goal | Lossless | Marked | None = None
     subsampling: str | None = None
     progressive: bool | None = None
     steps: int | None = None
@@ -161,7 +161,7 @@ def fields(record: Record) -> dict[str, Any]:
     }
 
 
-def goal_fields(goal: Goal | Lossless | None) -> dict[str, float] | None:
+def goal_fields(goal: Goal | Lossless | Marked | None) -> dict[str, float] | None:
     """Name a goal as the options do."""
     match goal:
         case Target(by, value):
@@ -170,7 +170,7 @@ def goal_fields(goal: Goal | Lossless | None) -> dict[str, float] | None:
             return {"target_size": limit}
         case Lagrangian(value):
             return {"lagrangian": value}
-        case Lossless():
+        case Lossless() | Marked():
             return {}
         case None:
             return None

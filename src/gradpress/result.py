@@ -14,7 +14,7 @@ import PIL.Image
 from gradpress import remote
 from gradpress.descent import History, Solution
 from gradpress.files import write_atomically
-from gradpress.goal import Goal, Lossless
+from gradpress.goal import Goal, Lossless, Marked
 from gradpress.jpeg.objective import Encoding
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Result:
     status: Status
     reason: str
     """One sentence: why the file is as it is."""
-    goal: Goal | Lossless
+    goal: Goal | Lossless | Marked
     width: int
     """Pixels, after the EXIF orientation was applied."""
     height: int

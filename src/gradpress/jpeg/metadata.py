@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradpress import exif
+from gradpress.jpeg.reader import Jpeg
 from gradpress.jpeg.segments import APP0, COM
 
 IDENTIFIERS: tuple[tuple[int, bytes, str], ...] = (
@@ -91,6 +92,13 @@ def gather(segments: Sequence[Segment]) -> Metadata:
         adobe_transform=next((p[11] for p in named.get("Adobe", ()) if len(p) >= 12), None),
         comments=tuple(_text(payload) for marker, payload in segments if marker == COM),
     )
+
+
+def upright_size(jpeg: Jpeg) -> tuple[int, int]:
+    """Width and height in pixels once the picture is turned as Exif says."""
+    found = gather([(part.marker, jpeg.payload(part)) for part in jpeg.parts])
+    width, height = jpeg.frame.width, jpeg.frame.height
+    return (height, width) if (found.orientation or 1) >= 5 else (width, height)
 
 
 def _jfif(payload: bytes) -> Jfif | None:

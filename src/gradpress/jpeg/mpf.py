@@ -34,6 +34,21 @@ def moved(payload: bytes, move: Move) -> bytes | None:
         return None
 
 
+def types(payload: bytes) -> tuple[int, ...]:
+    """What the further pictures are for: their type codes (5.2.3.3.1); none if there is no index.
+
+    1.1 and 1.2 (0x010001 and 0x010002) are previews, 2.x the views of a panorama or a stereo pair.
+    """
+    block = bytearray(payload[len(HEADER) :])
+    try:
+        order = {b"II": "<", b"MM": ">"}[bytes(block[:2])]
+        size, at = _entries(block, order)
+        entries = [struct.unpack_from(f"{order}III", block, e) for e in range(at, at + size, 16)]
+    except (struct.error, KeyError):
+        return ()
+    return tuple(attribute & 0xFFFFFF for attribute, _, offset in entries if offset)
+
+
 def _moved(payload: bytes, move: Move) -> bytes:
     block = bytearray(payload[len(HEADER) :])
     order = {b"II": "<", b"MM": ">"}[bytes(block[:2])]

@@ -86,6 +86,11 @@ def walk(data: bytes) -> Iterator[Part]:
         marker, at = part.marker, part.end
 
 
+def is_descriptive(part: Part) -> bool:
+    """Whether it is an APPn or COM segment: it describes the picture and is not needed for it."""
+    return part.kind is Kind.MARKER and (APP0 <= part.marker <= APP15 or part.marker == COM)
+
+
 def marker_name(marker: int) -> str:
     """Name a marker as T.81, table B.1, does, such as SOF0 or APP14."""
     if marker in _NAMES:

@@ -32,8 +32,8 @@ class Metadata:
 
     icc: bytes | None = None
     """An ICC profile."""
-    exif: bytes | None = None
-    """An EXIF block from its byte order mark on."""
+    segments: tuple[tuple[int, bytes], ...] = ()
+    """Markers and payloads of further APPn and COM segments: EXIF and the like."""
     density: tuple[int, int] | None = None
     """Dots per inch, across and down, 1…65535."""
 
@@ -115,23 +115,21 @@ def _check_size(layout: Layout) -> None:
 
 def segment(marker: int, payload: bytes) -> bytes:
     """A marker with its length and what it holds."""
+    if len(payload) > MAX_SEGMENT:
+        raise GradpressError(
+            f"a segment of {len(payload)} bytes is more than the {MAX_SEGMENT} that fit in a JPEG "
+            "file; strip EXIF or what else is so large"
+        )
     return struct.pack(">BBH", 0xFF, marker, len(payload) + 2) + payload
 
 
 def _application(metadata: Metadata) -> bytes:
-    """JFIF APP0, EXIF APP1 and the ICC profile in numbered APP2 pieces."""
+    """JFIF APP0, EXIF and the like, and the ICC profile in numbered APP2 pieces."""
     across, down = metadata.density or (1, 1)
     units = 1 if metadata.density else 0
     jfif = struct.pack(">5sHBHHBB", b"JFIF\0", 0x0101, units, across, down, 0, 0)
     pieces = [segment(0xE0, jfif)]
-    if metadata.exif:
-        payload = b"Exif\0\0" + metadata.exif
-        if len(payload) > MAX_SEGMENT:
-            raise GradpressError(
-                f"the EXIF data is {len(payload)} bytes, more than the {MAX_SEGMENT} that fit in a "
-                "JPEG file; remove some of it"
-            )
-        pieces.append(segment(0xE1, payload))
+    pieces += [segment(*each) for each in metadata.segments]
     if metadata.icc:
         pieces += _icc_segments(metadata.icc)
     return b"".join(pieces)
