@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 import sys
 
@@ -119,9 +120,14 @@ def run(*arguments):
 
 def test_the_verb_writes_tables_for_everybody(folder, tmp_path):
     out, text = tmp_path / "tables.json", tmp_path / "tables.txt"
-    told = run("learn", folder, "-o", out, "--epochs", 1, "--batch", 3, "--cjpeg", text)
+    told = run("learn", folder, "-o", out, "--epochs", 1, "--batch", 3, "--cjpeg", text,
+               "--quality", 40, "--validation", 0.3)  # fmt: skip
     assert told.exit_code == 0, told.stderr
     tables = qtables.read(out)
+    chosen = next(each for each in tables if each.quality == 40)
+    assert told.stdout.strip() == qtables.pillow_line(chosen)
+    assert text.read_text() == qtables.cjpeg_text(chosen)
+    assert json.loads(out.read_text())["about"]["validation"] == 0.3
     assert [each.quality for each in tables] == [quality for quality, _ in LEVELS]
     assert "qtables=" in told.stdout
     assert len(text.read_text().splitlines()) == 18
