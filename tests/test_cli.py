@@ -190,6 +190,27 @@ def test_options_reach_the_library_under_their_own_names(gradpress, compress):
     }
 
 
+def test_options_of_the_descent_reach_the_library(gradpress, compress):
+    arguments = """a.png --method lbfgs --learning-rate auto --schedule cosine --iterations 9
+        --tolerance 0.01 --start flat --qtables t.json --freeze-tables --lossless --salvage
+        --deblock"""
+    gradpress(*arguments.split())
+    options = compress.calls[0][1]
+    assert options | {
+        "method": "lbfgs",
+        "learning_rate": "auto",
+        "schedule": "cosine",
+        "iterations": 9,
+        "tolerance": 0.01,
+        "start": "flat",
+        "qtables": "t.json",
+        "freeze_tables": True,
+        "lossless": True,
+        "salvage": True,
+        "deblock": True,
+    } == options  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("arguments", "name", "value"),
     [

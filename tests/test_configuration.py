@@ -111,6 +111,15 @@ def test_a_list_is_configured_and_replaced_by_flags(project, monkeypatch):
     assert [each.exclude for each in seen] == [("*.gif", "old/*"), ("*.tif",)]
 
 
+def test_metadata_are_configured_by_one_name_or_several(options):
+    Path("gradpress.toml").write_text('strip = "gps"\nno-mark = true')
+    assert (options()["strip"], options()["no_mark"]) == (("gps",), True)
+    Path("gradpress.toml").write_text('strip = ["gps", "xmp"]')
+    assert options()["strip"] == ("gps", "xmp")
+    found = options("a.png", "--preset", "web")
+    assert (found["strip"], found["preset"]) == ((), "web")
+
+
 @pytest.mark.parametrize("configured", ['target = "psnr=40"', "lagrangian = 3", "lossless = true"])
 def test_a_goal_that_is_given_replaces_one_that_was_configured(options, configured):
     Path("gradpress.toml").write_text(configured)
@@ -140,7 +149,8 @@ def test_a_goal_of_the_project_replaces_the_users(options):
         ("seed = 1.5", "gradpress.toml: seed: '1.5' is not a valid integer"),
         ("seed = [1]", "gradpress.toml: seed: [1] is not a text or number"),
         ("recursive = 1", "gradpress.toml: recursive: 1 is not true or false"),
-        ('exclude = "*.gif"', "gradpress.toml: exclude: '*.gif' is not a list"),
+        ("exclude = true", "gradpress.toml: exclude: True is not a text"),
+        ("exclude = [[1]]", "gradpress.toml: exclude: [1] is not a text"),
         ('jobs = "many"', "gradpress.toml: jobs: 'many' is not a number of jobs"),
         ('target = "fine"', "gradpress.toml: target: target 'fine' is not understood"),
         ('quality = 9\ndistance = 1', "gradpress.toml: distance: give one goal only"),

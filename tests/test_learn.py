@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import subprocess
+import sys
 
 import numpy as np
 import PIL.Image
@@ -117,9 +120,14 @@ def run(*arguments):
 
 def test_the_verb_writes_tables_for_everybody(folder, tmp_path):
     out, text = tmp_path / "tables.json", tmp_path / "tables.txt"
-    told = run("learn", folder, "-o", out, "--epochs", 1, "--batch", 3, "--cjpeg", text)
+    told = run("learn", folder, "-o", out, "--epochs", 1, "--batch", 3, "--cjpeg", text,
+               "--quality", 40, "--validation", 0.3)  # fmt: skip
     assert told.exit_code == 0, told.stderr
     tables = qtables.read(out)
+    chosen = next(each for each in tables if each.quality == 40)
+    assert told.stdout.strip() == qtables.pillow_line(chosen)
+    assert text.read_text() == qtables.cjpeg_text(chosen)
+    assert json.loads(out.read_text())["about"]["validation"] == 0.3
     assert [each.quality for each in tables] == [quality for quality, _ in LEVELS]
     assert "qtables=" in told.stdout
     assert len(text.read_text().splitlines()) == 18
@@ -170,3 +178,24 @@ def test_tables_need_what_can_take_them(folder, tables, options, reason):
         options = {**options, "qtables": tables}
     with pytest.raises(UsageError, match=reason):
         gradpress.compress(folder / "part1.png", **options)
+
+
+@pytest.mark.parametrize("moment", ["at once", "after a step", "after two"])
+def test_a_lesson_that_was_killed_ends_like_another(folder, tmp_path, moment):
+    whole = tmp_path / "whole.json"
+    options = ("--epochs", "3", "--batch", "2", "--threads", "1")
+    assert run("learn", folder, "-o", whole, *options).exit_code == 0
+    out, checkpoint = tmp_path / "killed.json", tmp_path / "killed.json.checkpoint"
+    command = [sys.executable, "-m", "gradpress", "learn", str(folder), "-o", str(out), *options]
+    seen: set[int] = set()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while len(seen) < ("at once", "after a step", "after two").index(moment):
+            assert process.poll() is None
+            if checkpoint.exists():
+                seen.add(checkpoint.stat().st_mtime_ns)
+        process.kill()
+    assert not out.exists()
+    told = run("learn", folder, "-o", out, *options)
+    assert told.exit_code == 0
+    assert ("going on after" in told.stderr) == bool(seen)
+    assert out.read_bytes() == whole.read_bytes()

@@ -12,6 +12,7 @@ from click.shell_completion import CompletionItem
 
 from gradpress import units
 from gradpress.console import MAX_THREADS, available_cores, show_version
+from gradpress.descent_arguments import DESCENT
 from gradpress.errors import UsageError
 from gradpress.metadata_arguments import METADATA
 
@@ -208,56 +209,6 @@ WORK = (
 )
 """How much is done, and by what means."""
 
-DESCENT = (
-    click.option(
-        "--method",
-        type=click.Choice(
-            [
-                "proximal", "gradient", "backtracking", "barzilai-borwein", "momentum", "nesterov",
-                "adam", "subgradient", "accelerated", "lbfgs", "sgd", "interior-point",
-            ]
-        ),
-        default="proximal",
-        show_default=True,
-        help="How the loss is descended on; sgd looks at a part of the picture in each step, "
-        "interior-point meets a --target-size.",
-    ),
-    click.option(
-        "--learning-rate",
-        metavar="X|auto",
-        help="Of a step, in parts of the way to the minimum of the loss's diagonal model.  "
-        "[default: the method's own]",
-    ),
-    click.option(
-        "--schedule",
-        type=click.Choice(
-            ["constant", "cosine", "linear", "exponential", "inverse", "inverse-root"]
-        ),
-        help="How the learning rate changes.  [default: what suits the method]",
-    ),
-    click.option(
-        "--iterations",
-        metavar="N",
-        type=click.IntRange(min=0),
-        help="Steps of the descent.  [default: as the effort allows]",
-    ),
-    click.option(
-        "--tolerance",
-        metavar="X",
-        type=click.FloatRange(0, 1, max_open=True),
-        help="Stop where a step lowers J by less than this part of it.",
-    ),
-    click.option(
-        "--start",
-        metavar="TABLES",
-        default="curvature",
-        show_default=True,
-        help="Tables to start from: curvature (those that suit the loss), standard, flat, random, "
-        "or those of a JPEG file.",
-    ),
-)  # fmt: skip
-"""How J is descended on."""
-
 FILES = (
     click.option(
         "-r", "--recursive", is_flag=True, help="Search folders and those below for pictures."
@@ -395,10 +346,21 @@ def _completed(context: click.Context, _: click.Parameter, incomplete: str) -> l
 INPUTS = click.argument("inputs", metavar="INPUT...", nargs=-1, shell_complete=_completed)
 
 
+GROUPS = {
+    "Files": FILES,
+    "Goal": GOAL,
+    "Metadata": METADATA,
+    "Encoding": ENCODING,
+    "Descent": DESCENT,
+    "Work": WORK,
+    "Reports": REPORTS,
+    "What is said": SAID,
+}
+"""All options by what they are about, in the order of ``--help``."""
+
+
 def arguments(command: Command) -> Command:
-    """Declare them all, in the order of ``--help``."""
-    for declare in reversed(
-        (INPUTS, *FILES, *GOAL, *METADATA, *ENCODING, *DESCENT, *WORK, *REPORTS, *SAID)
-    ):
+    """Declare them all."""
+    for declare in reversed((INPUTS, *(each for group in GROUPS.values() for each in group))):
         command = declare(command)
     return command

@@ -178,7 +178,7 @@ def process(
     tasks: list[Task], job: Job, means: Means, telling: Telling
 ) -> tuple[list[Record], bool]:
     """Work off the tasks, telling the user of each; and whether the user interrupted that."""
-    folders = {task.output.parent for task in tasks if task.output is not None and job.writes}
+    folders = {task.output.parent for task in tasks if isinstance(task.output, Path) and job.writes}
     run = batch.serial if means.jobs == 1 else batch.parallel
     interrupted = False
     for folder in folders:

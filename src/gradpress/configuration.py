@@ -206,9 +206,8 @@ def _spelled(raw: Any, option: click.Option, folder: Path | None) -> Any:  # noq
             raise click.BadParameter(f"{raw!r} is not true or false")
         return raw
     if option.multiple:
-        several: Sequence[Any] = raw.split() if folder is None else raw
-        if not isinstance(several, list):
-            raise click.BadParameter(f"{raw!r} is not a list")
+        words = raw.split() if folder is None else raw
+        several: Sequence[Any] = words if isinstance(words, list) else [words]
         return [_scalar(each) for each in several]
     text = _scalar(raw)
     return str(folder / text) if folder and isinstance(option.type, click.Path) else text

@@ -16,6 +16,7 @@ from gradpress.jpeg.metadata import gather, upright_size
 from gradpress.jpeg.reader import Jpeg
 from gradpress.options import Options
 from gradpress.policy import policy_of
+from gradpress.remote import place
 from gradpress.restate import LEFT_OUT, restated
 from gradpress.result import Result, Status
 
@@ -23,10 +24,15 @@ _JPEG = b"\xff\xd8\xff"
 
 
 def settled(source: Source, options: Options) -> Source:
-    """The source, of which a stream is read: it can be only once. Raises what reading does."""
-    if isinstance(source, str | Path | bytes | PIL.Image.Image | np.ndarray):
+    """The source, of which a stream or URL is read, but once. Raises what reading does."""
+    if isinstance(source, Path | bytes | PIL.Image.Image | np.ndarray):
         return source
-    return read_bytes(source, max_pixels=options["max_pixels"], name=options["name"])
+    where = place(source) if isinstance(source, str) else None
+    return (
+        where
+        if isinstance(where, Path)
+        else read_bytes(source, max_pixels=options["max_pixels"], name=options["name"])
+    )
 
 
 def done_before(source: Source, options: Options) -> Result | None:

@@ -39,10 +39,10 @@ _ABANDONED_SECONDS = 24 * 3600
 """Age from which a temporary file counts as left behind where locks tell nothing."""
 
 
-def is_same_file(one: Path | None, other: Path | None) -> bool:
+def is_same_file(one: object, other: Path) -> bool:
     """Whether both names lead to the same existing file."""
     try:
-        return one is not None and other is not None and one.samefile(other)
+        return isinstance(one, Path) and one.samefile(other)
     except OSError:
         return False
 

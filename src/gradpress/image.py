@@ -26,7 +26,7 @@ import PIL.ImageColor
 from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
 
-from gradpress import described, profiles
+from gradpress import described, profiles, remote
 from gradpress import exif as exif_blocks
 from gradpress.errors import GradpressError, ImageTooLarge, UnsupportedImage, UsageError
 from gradpress.further import Further, further
@@ -170,7 +170,7 @@ def read_bytes(
 def name_of(source: Source) -> str:
     """What messages call a picture that was given no name."""
     if isinstance(source, (str, Path)):
-        return str(source)
+        return str(remote.place(source) if isinstance(source, str) else source)
     return "the array" if isinstance(source, np.ndarray) else "the picture"
 
 
@@ -188,10 +188,13 @@ def _bytes_of(source: str | Path | bytes | BinaryIO, reading: _Reading) -> bytes
     if isinstance(source, bytes | bytearray | memoryview):
         return bytes(source)
     try:
-        if isinstance(source, str | os.PathLike):
-            data = _path_bytes(Path(source), reading)
+        where = remote.place(source) if isinstance(source, str) else source
+        if isinstance(where, remote.Url):
+            data = remote.read(where, BYTES_PER_PIXEL * reading.max_pixels)
+        elif isinstance(where, os.PathLike):
+            data = _path_bytes(Path(where), reading)
         else:
-            data = source.read()
+            data = where.read()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UnsupportedImage(f"{reading.name}: cannot be opened ({reason})") from error

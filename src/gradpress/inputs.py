@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gradpress.errors import UsageError
 from gradpress.files import STREAM
+from gradpress.remote import Url, is_url, place
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
 SUFFIXES = JPEG_SUFFIXES | {
@@ -37,7 +38,7 @@ class Gathering:
 class Found:
     """One input."""
 
-    path: Path | None
+    path: Path | Url | None
     """None is standard input."""
     below: Path = Path()
     """Its folder below the folder that was searched; none for what was named."""
@@ -93,8 +94,8 @@ def gather(names: Sequence[str], gathering: Gathering, search: Search) -> list[F
     found: dict[object, Found] = {}
     for name, named in inputs:
         for each in _inputs(name, named, gathering, search, apart=len(folders) > 1):
-            place = None if each.path is None else _place(each.path)
-            found.setdefault(place, each)
+            there = None if each.path is None else _place(each.path)
+            found.setdefault(there, each)
     return list(found.values())
 
 
@@ -108,13 +109,14 @@ def _inputs(
     name: str, named: bool, gathering: Gathering, search: Search, *, apart: bool
 ) -> Iterator[Found]:
     """What a name stands for."""
-    path = Path(name)
+    where = place(name)
+    path = where if isinstance(where, Path) else Path(name)
     if name == STREAM:
         yield Found(None, named=named)
     elif excluded(path, search.exclude):
         return
     elif not path.is_dir():
-        yield Found(path, named=named)
+        yield Found(where, named=named)
     elif gathering.recursive:
         yield from walk(path, search, Path(path.resolve().name) if apart else Path())
     else:
@@ -161,11 +163,13 @@ def _listed(gathering: Gathering) -> list[str]:
 
 def _expanded(name: str) -> list[str]:
     """A pattern's matches, where the shell left it as it is; else the name."""
-    if name == STREAM or not glob.has_magic(name) or os.path.lexists(name):
+    if name == STREAM or is_url(name) or not glob.has_magic(name) or os.path.lexists(name):
         return [name]
     return sorted(glob.glob(name, recursive=True)) or [name]  # noqa: PTH207
 
 
-def _place(path: Path) -> str:
+def _place(path: Path | Url) -> str:
     """Where a name leads to, but for a link that it is itself."""
+    if isinstance(path, Url):
+        return path.text
     return os.path.normcase(Path(os.path.realpath(path.parent), path.name))

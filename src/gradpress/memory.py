@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from gradpress.remote import Url, opened
+
 BASE_BYTES = 150_000_000
 """Of the interpreter, the libraries and small arrays."""
 BYTES_PER_PIXEL = 150
@@ -28,7 +30,7 @@ def estimate(pixels: int, *, bands: bool = True) -> int:
     return BASE_BYTES + BYTES_PER_PIXEL * pixels
 
 
-def needed(path: Path | None, max_pixels: int, *, bands: bool = True) -> int:
+def needed(path: Path | Url | None, max_pixels: int, *, bands: bool = True) -> int:
     """The estimate for a file, of which only the header is read.
 
     What cannot be opened, or is too large and will be refused, takes the least.
@@ -37,7 +39,7 @@ def needed(path: Path | None, max_pixels: int, *, bands: bool = True) -> int:
     return estimate(pixels if pixels <= max_pixels else 0, bands=bands)
 
 
-def _announced(path: Path, max_pixels: int) -> int:
+def _announced(path: Path | Url, max_pixels: int) -> int:
     """Pixels by the header; 0 if there is none, and the limit where Pillow says only: too many."""
     import PIL.Image  # noqa: PLC0415
 
@@ -46,9 +48,12 @@ def _announced(path: Path, max_pixels: int) -> int:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            if not stat.S_ISREG(path.stat().st_mode):
+            if isinstance(path, Path) and not stat.S_ISREG(path.stat().st_mode):
                 return 0
-            with PIL.Image.open(path, formats=list(FORMATS)) as picture:
+            with (
+                path.open("rb") if isinstance(path, Path) else opened(path) as file,
+                PIL.Image.open(file, formats=list(FORMATS)) as picture,
+            ):
                 return picture.width * picture.height
         except PIL.Image.DecompressionBombError:
             return max_pixels if max_pixels > 2 * (PIL.Image.MAX_IMAGE_PIXELS or 0) else 0

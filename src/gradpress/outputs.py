@@ -11,6 +11,7 @@ from pathlib import Path
 from gradpress.errors import GradpressError, UsageError
 from gradpress.files import STREAM, WAY_OUT, check_regular, explain, is_same_file, occupant
 from gradpress.inputs import Found
+from gradpress.remote import Url, is_url, place, size
 
 SUFFIX = ".jpg"
 
@@ -45,9 +46,9 @@ class Placing:
 class Task:
     """One input, where its output goes, and why it must not or need not."""
 
-    source: Path | None
+    source: Path | Url | None
     """None is standard input."""
-    output: Path | None
+    output: Path | Url | None
     """None is standard output."""
     refusal: str | None = None
     """Why nothing can be done; None: nothing is in the way."""
@@ -80,7 +81,7 @@ def look(found: Sequence[Found]) -> list[Task]:
     return [Task(each.path, None, each.problem) for each in found]
 
 
-def output_path(found: Found, placing: Placing, many: bool) -> Path | None:
+def output_path(found: Found, placing: Placing, many: bool) -> Path | Url | None:
     """Name the output: None for standard output.
 
     ``placing.output`` is a file for one input, and a folder for many, or if it is one or ends
@@ -94,15 +95,15 @@ def output_path(found: Found, placing: Placing, many: bool) -> Path | None:
     path = found.path or Path(STREAM)
     name = f"{path.stem}{placing.suffix}{SUFFIX}"
     if placing.output is None:
-        return path.parent / name
+        return path.with_name(name)
     if _is_folder(placing.output, many):
-        return Path(placing.output) / found.below / name
-    return Path(placing.output)
+        return place(placing.output) / (found.below / name)
+    return place(placing.output)
 
 
 def make_folder_for(task: Task) -> None:
     """Make the folder of an output in a tree; it is never outside the tree's root."""
-    if task.root is None or task.output is None:
+    if task.root is None or not isinstance(task.output, Path):
         return
     folder = task.output.parent
     _check_below(task.root, folder)
@@ -118,24 +119,27 @@ def _task(
 ) -> Task:
     output = output_path(found, placing, many)
     folder = placing.output
-    in_folder = output is not None and folder is not None and _is_folder(folder, many)
-    root = Path(str(folder)) if in_folder else None
+    where = place(folder) if folder is not None and _is_folder(folder, many) else None
+    root = where if isinstance(where, Path) and output is not None else None
     task = Task(found.path, output, found.problem, root=root, resumable=many)
     if found.problem is not None or output is None:
         return task
     task = _apart(task, placing.suffix, writers)
-    if task.refusal is None and not placing.in_place:
-        task = _checked(task, placing, sources)
-    elif task.refusal is None:
-        task = replace(task, refusal=_unfit_in_place(output))
-    return task
+    if task.refusal is not None:
+        return task
+    if placing.in_place:
+        return replace(task, refusal=_unfit_in_place(output))
+    if isinstance(task.output, Url):
+        return _checked_elsewhere(task, placing, sources)
+    return _checked(task, placing, sources)
 
 
 def _apart(task: Task, suffix: str, writers: dict[str, str]) -> Task:
     """Note in ``writers`` who writes where; the second to a place keeps its whole name."""
     assert task.output is not None
     name = STREAM if task.source is None else str(task.source)
-    whole = task.output.with_name(f"{Path(name).name}{suffix}{SUFFIX}")
+    own = STREAM if task.source is None else task.source.name
+    whole = task.output.with_name(f"{own}{suffix}{SUFFIX}")
     for output in (task.output, whole):
         place = _real(output)
         if place not in writers:
@@ -147,7 +151,7 @@ def _apart(task: Task, suffix: str, writers: dict[str, str]) -> Task:
 
 def _checked(task: Task, placing: Placing, sources: Container[str]) -> Task:
     """Say what is in the way of the output, or that it is there."""
-    assert task.output is not None
+    assert isinstance(task.output, Path)
     try:
         if task.root is not None:
             _check_below(task.root, task.output.parent)
@@ -167,9 +171,26 @@ def _checked(task: Task, placing: Placing, sources: Container[str]) -> Task:
     return task
 
 
+def _checked_elsewhere(task: Task, placing: Placing, sources: Container[str]) -> Task:
+    """The same of an output behind a URL."""
+    assert isinstance(task.output, Url)
+    own = task.source == task.output
+    try:
+        if size(task.output) is None:
+            return task
+        if placing.overwrite != "never":
+            _check_no_input(task.output, sources if not own else ())
+            return task
+    except GradpressError as error:
+        return replace(task, refusal=str(error))
+    if task.resumable and not own:
+        return replace(task, done=f"{task.output} is there already")
+    return replace(task, refusal=f"{task.output} exists already; {WAY_OUT}")
+
+
 def _occupied(task: Task, own: bool) -> Task:
     """What it means that the output is there and stays."""
-    assert task.output is not None
+    assert isinstance(task.output, Path)
     if own:
         return replace(task, refusal=f"its output would replace it; {WAY_OUT}")
     if task.resumable and task.output.is_file() and not task.output.is_symlink():
@@ -177,8 +198,10 @@ def _occupied(task: Task, own: bool) -> Task:
     return replace(task, refusal=explain(task.output, FileExistsError(errno.EEXIST, "")))
 
 
-def _unfit_in_place(path: Path) -> str | None:
+def _unfit_in_place(path: Path | Url) -> str | None:
     """Why a file cannot be replaced by its own compression."""
+    if isinstance(path, Url):
+        return "is behind a URL, and not replaced in place; give -o"
     try:
         there = occupant(path)
         if there is None:
@@ -192,7 +215,7 @@ def _unfit_in_place(path: Path) -> str | None:
     return None
 
 
-def _check_no_input(output: Path, sources: Container[str]) -> None:
+def _check_no_input(output: Path | Url, sources: Container[str]) -> None:
     if _real(output) in sources:
         raise GradpressError(f"{output} is an input too; give -o another place")
 
@@ -225,17 +248,24 @@ def _check_streams(found: Sequence[Found], placing: Placing, many: bool) -> None
 
 
 def _is_folder(output: str, many: bool) -> bool:
-    return many or output.endswith((os.sep, os.altsep or os.sep)) or Path(output).is_dir()
+    ends = ("/",) if is_url(output) else (os.sep, os.altsep or os.sep)
+    where = place(output)
+    return many or output.endswith(ends) or (isinstance(where, Path) and where.is_dir())
 
 
 def _make_folder(output: str) -> None:
+    folder = place(output)
+    if isinstance(folder, Url):
+        return
     try:
-        Path(output).mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise UsageError(f"-o {output} is a file; several pictures need a folder") from None
     except OSError as error:
         raise UsageError(f"-o {output}: the folder cannot be created ({error.strerror})") from error
 
 
-def _real(path: Path) -> str:
+def _real(path: Path | Url) -> str:
+    if isinstance(path, Url):
+        return path.text
     return os.path.normcase(os.path.realpath(path))

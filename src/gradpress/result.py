@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import PIL.Image
 
+from gradpress import remote
 from gradpress.descent import History, Solution
 from gradpress.files import write_atomically
 from gradpress.goal import Goal, Lossless, Marked
@@ -77,8 +78,12 @@ class Result:
         return self.solution.history if self.solution else None
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the file atomically; an existing file stands unless ``overwrite``."""
-        write_atomically(Path(path), self.data, overwrite=overwrite)
+        """Write the file, whole, to a path or URL; an existing one stands unless ``overwrite``."""
+        where = remote.place(path) if isinstance(path, str) else path
+        if isinstance(where, remote.Url):
+            remote.write(where, self.data, overwrite=overwrite)
+        else:
+            write_atomically(where, self.data, overwrite=overwrite)
 
     def plot(self, original: Image | None = None) -> Figure:
         """Draw pictures, error, bits, descent and table in one figure; needs matplotlib.

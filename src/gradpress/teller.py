@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from gradpress import report
 from gradpress.batch import Ended, Event, Started, Stepped
@@ -109,7 +110,7 @@ def time_left(done: int, whole: int, seconds: float) -> float | None:
 
 def _size(task: Task) -> int:
     """Bytes of the input: how much work it is, roughly; 0 where there is none."""
-    if task.source is not None and task.refusal is None and task.done is None:
+    if isinstance(task.source, Path) and task.refusal is None and task.done is None:
         with suppress(OSError):
             return task.source.stat().st_size
     return 0

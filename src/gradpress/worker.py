@@ -6,6 +6,7 @@ there is work.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ from gradpress.console import peak_rss_bytes, told
 from gradpress.errors import GradpressError, OutputExists, UsageError
 from gradpress.files import STREAM, is_same_file, keep_backup, write_atomically, write_stdout
 from gradpress.outputs import Placing, Task, make_folder_for
+from gradpress.remote import Url, size, write
 from gradpress.report import Record
 from gradpress.reports import Wanted
 
@@ -112,8 +114,8 @@ def attempt(
         yield report.skipped(name, task.done)
         return
     try:
-        before = None if task.source is None else _status(task.source)
-        if job.placing.in_place and task.source is not None:
+        before = _status(task.source) if isinstance(task.source, Path) else None
+        if job.placing.in_place and isinstance(task.source, Path):
             _check_jpeg(task.source)
         result = yield from _compressed(task, job, seconds, enough)
         output = name_of(task.output)
@@ -130,7 +132,7 @@ def attempt(
     yield record
 
 
-def name_of(path: Path | None) -> str:
+def name_of(path: Path | Url | None) -> str:
     """What is said for a file or a stream."""
     return STREAM if path is None else str(path)
 
@@ -148,7 +150,8 @@ def _compressed(
     options: Options = {**job.options, "name": name_of(task.source)}
     if seconds is not None:
         options["time_limit"] = max(seconds, 0.001)
-    for snapshot in steps(task.source or sys.stdin.buffer, **options):
+    source = task.source.text if isinstance(task.source, Url) else task.source
+    for snapshot in steps(source or sys.stdin.buffer, **options):
         yield _progress(snapshot)
         if enough():
             return _early(snapshot.best)
@@ -178,6 +181,8 @@ def _delivered(
         return replace(record, output=None)
     if path is None:
         write_stdout(result.data)
+    elif isinstance(path, Url):
+        return _uploaded(task.source, path, placing, result, record)
     elif placing.in_place:
         if unchanged or record.status == report.UNREACHABLE:
             return replace(record, output=None)
@@ -190,6 +195,15 @@ def _delivered(
     elif not (unchanged and is_same_file(task.source, path)):
         make_folder_for(task)
         write_atomically(path, result.data, overwrite=placing.overwrite != "never", like=like)
+    return record
+
+
+def _uploaded(source: object, url: Url, placing: Placing, result: Result, record: Record) -> Record:
+    """Put the result behind a URL."""
+    if placing.overwrite == "smaller" and (size(url) or math.inf) <= len(result.data):
+        return report.skipped(record.input, f"{url} is there already, and as small")
+    if source != url or record.status != report.PASSED_THROUGH:
+        write(url, result.data, overwrite=placing.overwrite != "never")
     return record
 
 
