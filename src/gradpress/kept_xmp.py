@@ -95,13 +95,15 @@ def _rules(policy: Policy, *, gone: bool) -> tuple[tuple[bytes, ...], _Test]:
 def _joined(pieces: Sequence[bytes]) -> tuple[bytes, bytes]:
     """The name and the packet of an extension; an empty packet if a piece is missing."""
     heads = [_PIECE.unpack_from(piece.ljust(_HEAD), len(XMP_EXTENSION)) for piece in pieces]
-    data = [piece[_HEAD:] for piece in pieces]
-    (name, size, _), packet = heads[0], b""
-    for (other, _, begin), piece in sorted(zip(heads, data, strict=True), key=lambda e: e[0][2]):
-        if other != name or begin != len(packet):
+    name, size, _ = heads[0]
+    parts = {begin: piece[_HEAD:] for (_, _, begin), piece in zip(heads, pieces, strict=True)}
+    at = 0
+    for begin in sorted(parts):
+        if begin != at:
             return name, b""
-        packet += piece
-    return name, packet if len(packet) == size else b""
+        at += len(parts[begin])
+    same = {head[:2] for head in heads} == {(name, size)}
+    return name, b"".join(parts[begin] for begin in sorted(parts)) if same and at == size else b""
 
 
 def _cut(packet: bytes, name: bytes) -> list[bytes]:
