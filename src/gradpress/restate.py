@@ -12,7 +12,7 @@ from gradpress.jpeg.metadata import Segment, identifier
 from gradpress.jpeg.reader import Jpeg
 from gradpress.jpeg.segments import Kind, is_descriptive
 from gradpress.jpeg.writer import SOI, segment
-from gradpress.kept import kept
+from gradpress.kept import PLACE_KEPT, kept
 from gradpress.policy import Policy
 
 LEFT_OUT = "of its metadata some was left out"
@@ -75,9 +75,12 @@ def surroundings(jpeg: Jpeg, policy: Policy) -> tuple[Surroundings, tuple[str, .
     before = _around(jpeg)
     stays = kept(before.segments, policy, mark.found(jpeg.data) if policy.mark else None)
     trailing = before.trailing if policy.further else b""
+    bare, notices = without_places(trailing), stays.notices
     if not policy.keeps("gps"):
-        trailing = without_places(trailing)
-    return Surroundings(stays.segments, trailing), stays.notices
+        trailing = bare
+    elif bare != trailing:
+        notices = tuple(dict.fromkeys((*notices, PLACE_KEPT)))
+    return Surroundings(stays.segments, trailing), notices
 
 
 def framed(jpeg: Jpeg, around: Surroundings, picture: bytes) -> bytes | None:
