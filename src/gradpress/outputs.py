@@ -95,7 +95,7 @@ def output_path(found: Found, placing: Placing, many: bool) -> Path | Url | None
     path = found.path or Path(STREAM)
     name = f"{path.stem}{placing.suffix}{SUFFIX}"
     if placing.output is None:
-        return path.with_name(name)
+        return path.parent / name
     if _is_folder(placing.output, many):
         return place(placing.output) / (found.below / name)
     return place(placing.output)
