@@ -60,7 +60,7 @@ PARTS = st.sampled_from(
         *("_", "٣", "²", "\udcff", "\x1b[2J", "\n", "*", "[", "-", "--", "c:", "é", "5" * 5000),
     ]
 )
-ANY = st.text(st.characters(exclude_characters="/\\\0"), max_size=8)
+ANY = st.text(st.characters(codec="utf-8", exclude_characters="/\\\0"), max_size=8)
 VALUES = st.lists(PARTS | ANY, max_size=5).map("".join)
 """Without slashes, so that no path leads out of the test's folder."""
 
@@ -113,6 +113,10 @@ def test_any_value_of_any_option(option, value):
 @bounded
 @given(st.lists(st.sampled_from(OPTIONS).map(lambda each: each.opts[0]) | VALUES, max_size=6))
 @example([""])
+@example(["5" * 5000])
+@example(["-o", "5" * 5000])
+@example(["-j", "5" * 5000])
+@example(["--history", "5" * 5000])
 def test_any_arguments(arguments):
     run(*arguments, "--dry-run")
 
