@@ -7,10 +7,14 @@ Patel and Prangemeier 2024, github.com/necla-ml/Diff-JPEG); ``DiffJPEG`` (Lomnit
 Song 2017, github.com/mlomnitz/DiffJPEG); put their folders on PYTHONPATH.
 
 *Forward*: what a layer gives beside what Pillow decodes of the real file, in levels of 0…255.
+*Agreement*: the picture is moved forth and back along directions; the real file's picture gives
+the true slope, smoothed over that stride, of what is seen, a layer's gradient gives its own.
+Printed is the cosine of the two lists. Directions are single luma coefficients, by half a
+quantisation step, one and two, and noise in all samples at once (standard deviation 4 levels).
 *Restore*: Adam changes a picture so that what is seen of its JPEG comes nearer to the original.
 *Attack*: signed steps within ±8 levels take what is seen of the JPEG as far away as they can.
-Both are judged after a real file. "Seen" is the difference of normalised features of three fixed
-random convolutions, as LPIPS compares learnt ones.
+These two are judged after a real file. "Seen" is the difference of normalised features of three
+fixed random convolutions, as LPIPS compares learnt ones.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from __future__ import annotations
 import argparse
 import io
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from importlib import import_module
 from pathlib import Path
 
@@ -28,13 +32,21 @@ import torch
 from torch import Tensor
 
 from gradpress.torch import JPEG
+from gradpress.torch.layer import tables_of_quality
 
 SIDE = 128
 QUALITIES = (25, 50, 75)
-RATES = (0.5 / 255, 1.5 / 255)
+RATES = (0.15 / 255, 0.5 / 255)
 """Of Adam's steps; the better one counts."""
-STEPS = 15
+STEPS = 40
 BOUND = 8 / 255
+DIRECTIONS = 150
+STRIDES = (0.5, 1.0, 2.0)
+"""Quantisation steps by which a coefficient is moved either way."""
+NOISE = 4 / 255
+"""Standard deviation of a sample in a direction of noise."""
+LOW = 6
+"""Rows and columns of frequencies that are moved add up to less."""
 
 Layer = Callable[[Tensor, int], Tensor]
 
@@ -94,6 +106,7 @@ def features(picture: Tensor) -> Iterator[Tensor]:
     random = torch.Generator().manual_seed(0)
     for inputs, outputs, stride in ((3, 12, 1), (12, 24, 2), (24, 24, 2)):
         weights = torch.randn(outputs, inputs, 3, 3, generator=random) / (3 * inputs**0.5)
+        weights = weights.to(picture.dtype)
         picture = torch.relu(torch.nn.functional.conv2d(picture, weights, stride=stride))
         yield picture / (picture.square().sum(1, keepdim=True) + 1e-4).sqrt()
 
@@ -110,6 +123,43 @@ def forward_error(layer: Layer, picture: Tensor, quality: int) -> tuple[float, f
         shown = (layer(picture, quality).clamp(0, 1) * 255).double()
     off = (shown - real(picture, quality).double() * 255).abs()
     return float(off.mean()), float(off.max()), float((off > 0.5).double().mean())
+
+
+@cache
+def directions(quality: int, stride: float | None) -> Tensor:
+    """``(DIRECTIONS, 1 or 3, SIDE, SIDE)``: a coefficient so many steps off; without any, noise."""
+    if stride is None:
+        drawn = torch.Generator().manual_seed(2)
+        return NOISE * torch.randn(DIRECTIONS, 3, SIDE, SIDE, generator=drawn)
+    random = np.random.default_rng(2)
+    steps = stride * tables_of_quality(torch.tensor(quality))[0, 0].numpy()
+    places = [(row, column) for row in range(LOW) for column in range(LOW - row)]
+    found = np.zeros((DIRECTIONS, 1, SIDE, SIDE))
+    for each in found:
+        row, column = places[random.integers(len(places))]
+        top, left = 8 * random.integers(SIDE // 8, size=2)
+        wave = np.outer(*(np.cos((np.arange(8) + 0.5) * k * np.pi / 8) for k in (row, column)))
+        each[0, top : top + 8, left : left + 8] = wave * steps[row, column] / np.linalg.norm(wave)
+    return torch.tensor(found / 255, dtype=torch.float32)
+
+
+@cache
+def true_slopes(picture: Tensor, quality: int, stride: float | None) -> Tensor:
+    """``(DIRECTIONS,)``: by what is seen of the real file's picture."""
+
+    def at(moved: Tensor) -> float:
+        return float(seen(real(moved, quality).double(), picture.double()))
+
+    ways = directions(quality, stride)
+    return torch.tensor([(at(picture + way) - at(picture - way)) / 2 for way in ways])
+
+
+def agreement(layer: Layer, picture: Tensor, quality: int, stride: float | None) -> float:
+    """The cosine of a layer's slopes along directions and the true ones."""
+    leaf = picture.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(seen(layer(leaf, quality), picture), leaf)
+    slopes = (directions(quality, stride) * gradient).sum((1, 2, 3))
+    return float(torch.cosine_similarity(slopes, true_slopes(picture, quality, stride), dim=0))
 
 
 def restored(layer: Layer, picture: Tensor, quality: int) -> float:
@@ -163,18 +213,26 @@ def main() -> None:
     given = parser.parse_args()
     pictures = crops(given.folder, given.pictures)
     cases = [(picture, quality) for picture in pictures for quality in QUALITIES]
-    print("| layer | mean error | largest | samples off | restore | attack |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
+    print(
+        "| layer | mean error | largest | samples off | ½ step | 1 | 2 | noise | restore | attack |"
+    )
+    print("| --- " + 9 * "| ---: " + "|")
     for name, layer in layers().items():
         errors = [forward_error(layer, *case) for case in cases]
         mean, share = (float(np.mean([each[i] for each in errors])) for i in (0, 2))
         largest = max(each[1] for each in errors)
+        along = [
+            float(np.mean([agreement(layer, *case, stride) for case in cases]))
+            for stride in (*STRIDES, None)
+        ]
         gains = [
             float(np.exp(np.mean([np.log(task(layer, *case)) for case in cases])))
             for task in (restored, attacked)
         ]
-        figures = f"{mean:.3f} | {largest:.0f} | {share:.1%} | {gains[0]:.3f} | {gains[1]:.2f}"
-        print(f"| {name} | {figures} |", flush=True)
+        forward = f"{mean:.3f} | {largest:.0f} | {share:.1%}"
+        slopes = " | ".join(f"{cosine:.2f}" for cosine in along)
+        backward = f"{slopes} | {gains[0]:.3f} | {gains[1]:.2f}"
+        print(f"| {name} | {forward} | {backward} |", flush=True)
 
 
 if __name__ == "__main__":

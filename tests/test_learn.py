@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import subprocess
+import sys
 
 import numpy as np
 import PIL.Image
@@ -176,3 +178,24 @@ def test_tables_need_what_can_take_them(folder, tables, options, reason):
         options = {**options, "qtables": tables}
     with pytest.raises(UsageError, match=reason):
         gradpress.compress(folder / "part1.png", **options)
+
+
+@pytest.mark.parametrize("moment", ["at once", "after a step", "after two"])
+def test_a_lesson_that_was_killed_ends_like_another(folder, tmp_path, moment):
+    whole = tmp_path / "whole.json"
+    options = ("--epochs", "3", "--batch", "2", "--threads", "1")
+    assert run("learn", folder, "-o", whole, *options).exit_code == 0
+    out, checkpoint = tmp_path / "killed.json", tmp_path / "killed.json.checkpoint"
+    command = [sys.executable, "-m", "gradpress", "learn", str(folder), "-o", str(out), *options]
+    seen: set[int] = set()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while len(seen) < ("at once", "after a step", "after two").index(moment):
+            assert process.poll() is None
+            if checkpoint.exists():
+                seen.add(checkpoint.stat().st_mtime_ns)
+        process.kill()
+    assert not out.exists()
+    told = run("learn", folder, "-o", out, *options)
+    assert told.exit_code == 0
+    assert ("going on after" in told.stderr) == bool(seen)
+    assert out.read_bytes() == whole.read_bytes()

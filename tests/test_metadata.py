@@ -297,69 +297,6 @@ def test_a_small_file_is_rid_of_metadata_and_its_picture_stays():
     assert split(stripped.data)[1] == picture
 
 
-def wide_gamut():
-    """A profile of other primaries and another curve than sRGB's: sRGB's, with R and G swapped."""
-    data = bytearray(profile())
-    red, green = data.index(b"rXYZ"), data.index(b"gXYZ")
-    data[red : red + 4], data[green : green + 4] = data[green : green + 4], data[red : red + 4]
-    return bytes(data)
-
-
-def seen(data):
-    """The pixels as a colour-managed viewer shows them on an sRGB screen."""
-    with PIL.Image.open(io.BytesIO(data)) as picture:
-        icc = picture.info.get("icc_profile")
-        if icc is None:
-            return np.asarray(picture.convert("RGB")).astype(float)
-        return np.asarray(
-            PIL.ImageCms.profileToProfile(
-                picture,
-                PIL.ImageCms.ImageCmsProfile(io.BytesIO(icc)),
-                PIL.ImageCms.createProfile("sRGB"),
-                renderingIntent=PIL.ImageCms.Intent.RELATIVE_COLORIMETRIC,
-                outputMode="RGB",
-            )
-        ).astype(float)
-
-
-@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
-def test_without_its_profile_a_picture_looks_the_same(kind):
-    data = saved(kind, icc_profile=wide_gamut(), **({"quality": 97} if kind == "JPEG" else {}))
-    with PIL.Image.open(io.BytesIO(data)) as picture:
-        assert np.abs(np.asarray(picture).astype(float) - seen(data)).mean() > 10
-    result = gradpress.compress(data, strip_icc=True, **(FAST | {"target": "psnr=40"}))
-    assert held(result.data)["icc"] is None
-    assert "the colours were converted to sRGB" in result.notices
-    assert np.abs(seen(result.data) - seen(data)).mean() < 3
-    assert gradpress.compress(
-        result.data, strip_icc=True, **(FAST | {"target": "psnr=40"})
-    ).data == (result.data)
-    with pytest.raises(UsageError, match="strip_icc"):
-        gradpress.compress(data, strip_icc=True, lossless=True)
-
-
-def test_a_profile_goes_even_if_the_file_is_small_enough_or_done():
-    data = jpeg_of(icc_profile=wide_gamut(), quality=90)
-    fits = gradpress.compress(data, strip_icc=True, target_size=len(data), effort=1)
-    assert held(fits.data)["icc"] is None
-    marked = gradpress.compress(data, **FAST).data
-    assert held(marked)["icc"] == wide_gamut()
-    assert held(gradpress.compress(marked, strip_icc=True, **FAST).data)["icc"] is None
-
-
-def test_a_grey_profile_is_converted_too():
-    grey = PIL.Image.fromarray(scene(48, 64)).convert("L")
-    icc = bytearray(profile())
-    icc[16:20] = b"GRAY"
-    data = jpeg_of(grey, icc_profile=bytes(icc))
-    try:
-        result = gradpress.compress(data, strip_icc=True, **FAST)
-    except gradpress.UnsupportedImage as error:
-        assert "cannot be decoded" in str(error)  # noqa: PT017 - not a profile that is of any use
-    else:
-        assert held(result.data)["icc"] is None
-
-
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import PIL.features
@@ -21,6 +23,7 @@ from gradpress.search import planes_of
 
 torch = pytest.importorskip("torch")
 
+from benchmarks import layers  # noqa: E402
 from gradpress import torch as bridge  # noqa: E402
 from gradpress.torch import codec, whole  # noqa: E402
 
@@ -224,6 +227,20 @@ def test_descent_through_the_layer_lowers_what_is_seen_of_a_real_file(rounding):
     assert float(perceived(tensor(shown), original)) == pytest.approx(least, abs=1e-4 * SAME + 1e-7)
 
 
+def test_straight_through_slopes_are_the_real_codecs_over_a_step():
+    with PIL.Image.open("examples/coffee.png") as picture:
+        side = 30 + layers.SIDE
+        original = tensor(np.asarray(picture.convert("RGB"))[30:side, 30:side])
+
+    def agreement(rounding):
+        return layers.agreement(
+            lambda x, q: bridge.JPEG(q, rounding=rounding)(x), original, 50, 1.0
+        )
+
+    assert agreement("straight-through") > 0.8
+    assert 0.2 < agreement("cubic") < 0.6
+
+
 def test_tables_learn():
     """Squared error alone makes the steps finer."""
     picture = tensor(scene(32, 32))
@@ -370,3 +387,14 @@ def test_the_command_line_takes_module_and_function(tmp_path, monkeypatch):
     done = CliRunner().invoke(main, [*command, "losses_of_mine:squared"])
     assert done.exit_code == 0
     assert (tmp_path / "a.jpg").exists()
+
+
+def test_the_package_and_the_command_line_do_without_torch(tmp_path):
+    (tmp_path / "a.png").write_bytes(png(scene(48, 48)))
+    script = (
+        "import sys, gradpress, gradpress.cli\n"
+        "gradpress.compress('a.png', effort=1, importance='a.png')\n"
+        "for name in gradpress.__all__: getattr(gradpress, name)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)

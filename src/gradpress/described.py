@@ -53,7 +53,11 @@ def of_info(info: Mapping[Any, Any]) -> tuple[tuple[Segment, ...], str | None]:
         else:
             notice = f"{len(packet):,} bytes of XMP data are too many for a JPEG"
     segments += photoshop_segments(_resources(info))
-    segments += [(COM, text[:MAX_SEGMENT]) for text in _comments(info)]
+    segments += [
+        (COM, text[i : i + MAX_SEGMENT])
+        for text in _comments(info)
+        for i in range(0, len(text), MAX_SEGMENT)
+    ]
     return tuple(segments), notice
 
 
@@ -67,15 +71,33 @@ def owners_exif(info: Mapping[Any, Any]) -> bytes | None:
     return block.tobytes() if len(block) else None
 
 
-def upright(segments: Sequence[Segment]) -> tuple[tuple[Segment, ...], str | None]:
-    """Leave the orientation out of XMP; and a notice if it cannot be read and is left out."""
+def upright_exif(block: object) -> tuple[bytes | None, int, str | None]:
+    """Return the block to keep, the orientation it stated, and a notice if it is not kept."""
+    if not isinstance(block, bytes) or not block:
+        return None, 1, None
+    try:
+        orientation = exif_blocks.orientation(block)
+        if len(block) > exif_blocks.MAX_BYTES:
+            return None, orientation, f"{len(block):,} bytes of EXIF data are too many for a JPEG"
+        return exif_blocks.upright(block), orientation, None
+    except exif_blocks.ExifError as error:
+        return None, 1, f"the EXIF data is damaged and was left out ({error})"
+
+
+def upright(
+    segments: Sequence[Segment], *, srgb: bool = False
+) -> tuple[tuple[Segment, ...], str | None]:
+    """Leave the orientation out of XMP; and a notice if it cannot be read and is left out.
+
+    With ``srgb`` the colours were converted, and what XMP says of them goes, too.
+    """
     kept, notice = [], None
     for marker, payload in segments:
         if identifier(marker, payload) != "XMP":
             kept.append((marker, payload))
             continue
         try:
-            packet = _upright_packet(payload[len(XMP) :])
+            packet = _upright_packet(payload[len(XMP) :], srgb=srgb)
         except xmp.XmpError as error:
             packet, notice = None, f"the XMP data is damaged and was left out ({error})"
         if packet is not None:
@@ -83,11 +105,16 @@ def upright(segments: Sequence[Segment]) -> tuple[tuple[Segment, ...], str | Non
     return tuple(kept), notice
 
 
-def _upright_packet(packet: bytes) -> bytes | None:
-    if xmp.holds(packet, b"Orientation"):
-        rest = xmp.without(packet, xmp.is_oriented)
-        return None if rest is None else xmp.trimmed(rest)
-    return xmp.trimmed(packet)
+def _upright_packet(packet: bytes, *, srgb: bool) -> bytes | None:
+    colours = (b"ColorSpace", b"ICCProfile", b"ColorMode") if srgb else ()
+    if not xmp.holds(packet, b"Orientation", *colours):
+        return xmp.trimmed(packet)
+
+    def unwanted(name: xmp.Property) -> bool:
+        return xmp.is_oriented(name) or (srgb and xmp.is_colour(name))
+
+    rest = xmp.without(packet, unwanted)
+    return None if rest is None else xmp.trimmed(rest)
 
 
 def photoshop_segments(block: bytes) -> list[Segment]:

@@ -9,8 +9,8 @@ import numpy as np
 import PIL.Image
 
 from gradpress import mark
-from gradpress.goal import Goal, Marked, Request, Target, request_from_options
-from gradpress.image import Source, read_bytes
+from gradpress.goal import Marked, Request, Target, request_from_options
+from gradpress.image import Source, name_of, read_bytes
 from gradpress.jpeg import reader
 from gradpress.jpeg.metadata import gather, upright_size
 from gradpress.jpeg.reader import Jpeg
@@ -44,9 +44,10 @@ def done_before(source: Source, options: Options) -> Result | None:
     data = b"" if options["force"] else _jpeg(source, options)
     marked = mark.found(data) if data else None
     request = _request(options)
-    if marked is None or mark.goal_of(marked) != mark.goal_text(request):
+    asked = mark.goal_text(request, deblock=options["deblock"])
+    if marked is None or mark.goal_of(marked) != asked:
         return None
-    name = options["name"] or "the picture"
+    name = options["name"] or name_of(source)
     jpeg = reader.read(data, name)
     if options["strip_icc"] and _has_profile(jpeg):
         return None
@@ -57,7 +58,7 @@ def done_before(source: Source, options: Options) -> Result | None:
         data=after.data,
         status=Status.COMPRESSED if changed else Status.PASSED_THROUGH,
         reason=f"it was already done; {LEFT_OUT}" if changed else "it was already done",
-        goal=_goal(request),
+        goal=request.goal if isinstance(request.goal, Target) else Marked(asked),
         width=width,
         height=height,
         bytes_before=len(data),
@@ -93,10 +94,6 @@ def _request(options: Options) -> Request:
         options["target_size"],
         options["lagrangian"],
     )
-
-
-def _goal(request: Request) -> Goal | Marked:
-    return request.goal if isinstance(request.goal, Target) else Marked(mark.goal_text(request))
 
 
 def _has_profile(jpeg: Jpeg) -> bool:

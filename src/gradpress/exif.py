@@ -24,6 +24,9 @@ THUMBNAIL = ((0x0201, 0x0202), (0x0111, 0x0117))
 """(offset, length) entries of the thumbnail: as JPEG, or as one strip of samples."""
 SIDES = ((0x0100, 0x0101), (0x011A, 0x011B), (0xA002, 0xA003))
 """(across, down): pixels, density, and pixels again in the Exif directory."""
+COLOUR_SPACE, SRGB = 0xA001, 1
+DCF = 0x0001
+"""Of the interoperability directory: ``R98`` stands for sRGB, ``R03`` for Adobe RGB (DCF 2.0)."""
 PLACE = (0x0002, 0x0004)
 """Latitude and longitude, of the GPS directory; it may hold no more than its version."""
 MAX_BYTES = 65527
@@ -137,6 +140,21 @@ def upright(exif: bytes) -> bytes:
     return bytes(data) if turned == 1 else without_thumbnail(bytes(data))
 
 
+def as_srgb(exif: bytes) -> bytes:
+    """Let the block say that the samples are sRGB, where it says anything of their colours."""
+    block = _block(exif)
+    data = bytearray(block.data)
+    inner = _child(block, _first(block), EXIF)
+    for entry in inner.entries if inner else ():
+        if entry.tag == COLOUR_SPACE and (entry.kind, entry.count) == (3, 1):
+            struct.pack_into(block.order + "H", data, entry.at, SRGB)
+    rules = _child(block, inner, INTEROPERABILITY)
+    for entry in rules.entries if rules else ():
+        if entry.tag == DCF and (entry.kind, entry.count) == (2, 4):
+            data[entry.at : entry.at + 4] = b"R98\0"
+    return bytes(data)
+
+
 def without_thumbnail(exif: bytes) -> bytes:
     """Take the thumbnail out; all else stays in place.
 
@@ -170,7 +188,9 @@ def without_place(exif: bytes) -> bytes | None:
     claimed = _claimed(rest, first)
     for start, end in _thumbnail_spans(rest, rest.number("I", first.span[1])):
         claimed[start:end] = b"\1" * (end - start)
-    freed = _freed(data, [s for place in _places(block) for s in block.spans(place)], claimed)
+    freed = _freed(
+        data, [span for place in _places(block) for span in _whole(block, place)], claimed
+    )
     return None if has_place(freed) else freed
 
 
@@ -246,6 +266,13 @@ def _places(block: _Block) -> list[_Directory]:
     """The GPS directories."""
     entries = [e for each in _described(block) for e in each.entries if e.tag == GPS]
     return list(filter(None, (block.directory(block.value(entry)) for entry in entries)))
+
+
+def _whole(block: _Block, directory: _Directory) -> list[Span]:
+    """Its spans, and that of a pointer to no next directory."""
+    end = directory.span[1]
+    pointer = [(end, end + 4)] if block.data[end : end + 4] == bytes(4) else []
+    return block.spans(directory) + pointer
 
 
 def _swap_sides(block: _Block, data: bytearray) -> None:

@@ -78,7 +78,7 @@ def restated_input(job: Job) -> Restated | None:
     """The input as it is coded, after its policy; None if it is no JPEG file."""
     if job.image.jpeg is None:
         return None
-    name = job.again.name or "the picture"
+    name = job.again.called
     return restated(reader.read(job.image.jpeg, name), job.policy, name)
 
 

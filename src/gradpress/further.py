@@ -88,7 +88,7 @@ def _blanked(segment: Segment) -> bytes:
             except exif.ExifError:
                 return payload
             return block.ljust(len(payload), b"\0")
-        case "XMP" if xmp.holds(payload, b"GPS"):
+        case "XMP" if xmp.holds(payload, *xmp.PLACES):
             try:
                 packet = XMP + (xmp.without(payload[len(XMP) :], xmp.is_place) or b"")
             except xmp.XmpError:

@@ -149,7 +149,7 @@ def read_image(
     ``srgb`` one that has a colour profile is converted.
     Raises UnsupportedImage, ImageTooLarge or UsageError.
     """
-    reading = _Reading(name or _name_of(source), _colour(background), background, max_pixels, srgb)
+    reading = _Reading(name or name_of(source), _colour(background), background, max_pixels, srgb)
     if isinstance(source, np.ndarray):
         return _finished(_from_array(source, reading), reading)
     if isinstance(source, PIL.Image.Image):
@@ -164,10 +164,11 @@ def read_bytes(
     name: str | None = None,
 ) -> bytes:
     """Read a file whole, as ``read_image`` does before it decodes; raises the same errors."""
-    return _bytes_of(source, _Reading(name or _name_of(source), (0, 0, 0), "", max_pixels))
+    return _bytes_of(source, _Reading(name or name_of(source), (0, 0, 0), "", max_pixels))
 
 
-def _name_of(source: Source) -> str:
+def name_of(source: Source) -> str:
+    """What messages call a picture that was given no name."""
     if isinstance(source, (str, Path)):
         return str(remote.place(source) if isinstance(source, str) else source)
     return "the array" if isinstance(source, np.ndarray) else "the picture"
@@ -357,35 +358,24 @@ def _frames_notice(picture: ImageFile) -> str | None:
 def _finished(decoded: _Decoded, reading: _Reading) -> Image:
     """Upright opaque planes, and the metadata that describes them."""
     samples, info = decoded.samples, decoded.info
-    exif, orientation, exif_notice = _exif(info.get("exif") or described.owners_exif(info))
-    segments, xmp_notice = described.upright(decoded.segments)
-    if exif is not None:
-        segments = ((APP0 + 1, described.EXIF + exif), *segments)
+    block = info.get("exif") or described.owners_exif(info)
+    exif, orientation, exif_notice = described.upright_exif(block)
     planes = planes_of(samples, orientation, reading.background)
-    profile = None if decoded.mode in CONVERTED else info.get("icc_profile")
-    icc, icc_notice = profiles.fitting(profile, len(planes))
+    converted = decoded.mode in CONVERTED
+    icc, icc_notice = profiles.fitting(None if converted else info.get("icc_profile"), len(planes))
     if icc is not None and reading.srgb:
         with _guarded(reading):
             profiles.planes_to_srgb(planes, icc)
-        icc, icc_notice = None, "the colours were converted to sRGB"
+        icc, icc_notice, converted = None, "the colours were converted to sRGB", True
+    segments, xmp_notice = described.upright(decoded.segments, srgb=converted)
+    if exif is not None:
+        exif = exif_blocks.as_srgb(exif) if converted else exif
+        segments = ((APP0 + 1, described.EXIF + exif), *segments)
     laid = f"transparency was laid on {reading.background_name}" if samples.transparent else None
     notices = (*decoded.notices, laid, icc_notice, exif_notice, xmp_notice)
     density = _density(info.get("dpi"), orientation)
     told = tuple(filter(None, notices))
     return Image(planes, icc, segments, density, told, orientation=orientation)
-
-
-def _exif(block: object) -> tuple[bytes | None, int, str | None]:
-    """Return the block to keep, the orientation it states, and a notice if it is not kept."""
-    if not isinstance(block, bytes) or not block:
-        return None, 1, None
-    try:
-        orientation = exif_blocks.orientation(block)
-        if len(block) > exif_blocks.MAX_BYTES:
-            return None, orientation, f"{len(block):,} bytes of EXIF data are too many for a JPEG"
-        return exif_blocks.upright(block), orientation, None
-    except exif_blocks.ExifError as error:
-        return None, 1, f"the EXIF data is damaged and was left out ({error})"
 
 
 def _density(dpi: object, orientation: int) -> tuple[int, int] | None:

@@ -179,7 +179,7 @@ class Job:
             metadata=Metadata(image.icc, stays.segments, image.density),
             notices=stays.notices,
             policy=policy,
-            mark=mark.goal_text(request) if policy.mark else "",
+            mark=mark.goal_text(request, deblock=chosen["deblock"]) if policy.mark else "",
             choice=Choice(
                 chosen["method"],
                 chosen["learning_rate"],

@@ -18,6 +18,9 @@ from gradpress.policy import Policy
 
 PLACE_KEPT = "it keeps the place where the picture was taken; --strip gps removes it"
 
+LATITUDES = (b"GPSLatitude", b"GpsLatitude", b"gpsLatitude", b"wgs84_pos")
+"""Of these one is in XMP that says where the picture was taken."""
+
 _GROUPS = {"XMP": "XMP", "XMP extension": "XMP", "Photoshop": "Photoshop"}
 """Segments that are one thing in pieces."""
 _ALWAYS = ("ICC profile", "Adobe")
@@ -100,7 +103,8 @@ def _exif(block: bytes, policy: Policy, notices: list[str]) -> bytes | None:
     except exif.ExifError as error:
         if policy.keeps("exif") and policy.keeps("gps"):
             return block
-        notices.append(f"the EXIF data is damaged and was left out ({error})")
+        if policy.keeps("exif"):
+            notices.append(f"the EXIF data is damaged and was left out ({error})")
         return None
 
 
@@ -131,4 +135,4 @@ def _has_place(segment: Segment) -> bool:
             return exif.has_place(payload[len(EXIF) :])
         except exif.ExifError:
             return False
-    return xmp.holds(payload[len(XMP) :], b"GPSLatitude") if payload.startswith(XMP) else False
+    return xmp.holds(payload[len(XMP) :], *LATITUDES) if payload.startswith(XMP) else False

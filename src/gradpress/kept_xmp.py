@@ -75,7 +75,7 @@ def _rules(policy: Policy, *, gone: bool) -> tuple[tuple[bytes, ...], _Test]:
     """Names without which a packet has nothing to do with the policy, and what is cut out."""
     if policy.keeps("xmp"):
         cuts = (
-            ((b"GPS",), xmp.is_place, policy.keeps("gps")),
+            (xmp.PLACES, xmp.is_place, policy.keeps("gps")),
             ((b"Thumbnails",), xmp.is_thumbnail, policy.keeps("thumbnail")),
             (_FURTHER, xmp.is_of_further_pictures, policy.further),
             ((_LINK,), xmp.is_extension, not gone),

@@ -19,10 +19,10 @@ from gradpress.jpeg.writer import segment
 
 GENERATION = 1
 
-_MARK = re.compile(rb"gradpress (\d{1,9}) ([!-~]{1,80}(?: [!-~]{1,80})?) ([0-9a-f]{8})")
+_MARK = re.compile(rb"gradpress (\d{1,9}) ([!-~]{1,80}(?: [!-~]{1,80}){0,2}) ([0-9a-f]{8})")
 
 
-def goal_text(request: Request) -> str:
+def goal_text(request: Request, *, deblock: bool = False) -> str:
     """Write down what was asked for, always in the same way: ``ssimulacra2=80``."""
     goal = request.goal
     match goal:
@@ -38,6 +38,8 @@ def goal_text(request: Request) -> str:
             words = [f"target-size={goal.bytes}"]
     if request.ceiling is not None:
         words.append(_size_text(request.ceiling))
+    if deblock:
+        words.append("deblock")
     return " ".join(words)
 
 

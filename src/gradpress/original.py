@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 
 from gradpress.errors import GradpressError
-from gradpress.image import Image, Source, read_bytes, read_image
+from gradpress.image import Image, Source, name_of, read_bytes, read_image
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,11 @@ class Again:
         data = read_bytes(source, max_pixels=max_pixels, name=name)
         return cls(data, background, max_pixels, name, srgb)
 
+    @property
+    def called(self) -> str:
+        """What messages call the picture."""
+        return self.name or name_of(self.source)
+
     def read(self) -> Image:
         """Read the picture; raises what :func:`gradpress.read_image` does."""
         return read_image(
@@ -55,5 +60,5 @@ class Again:
         if isinstance(self.source, str | Path) and Path(self.source).exists():
             size = Path(self.source).stat().st_size
             if self.file_bytes not in (None, size):
-                raise GradpressError(f"{self.name or self.source}: has changed since it was read")
+                raise GradpressError(f"{self.called}: has changed since it was read")
         return self.read()

@@ -111,7 +111,7 @@ def _check_further(job: Job) -> None:
     further = job.image.further
     if further.matters and job.policy.further:
         raise UnsupportedImage(
-            f"{job.again.name or 'the picture'}: holds {further.what}, which would not fit the "
+            f"{job.again.called}: holds {further.what}, which would not fit the "
             "picture any more; --drop-gain-map leaves it out, --lossless keeps it"
         )
 

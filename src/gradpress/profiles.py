@@ -71,23 +71,27 @@ def planes_to_srgb(planes: NDArray[np.float32], profile: bytes) -> None:
         stripe = planes[:, top : top + ROWS]
         levels = np.rint(stripe).astype(np.uint8).transpose(1, 2, 0)
         picture = PIL.Image.fromarray(levels if len(planes) > 1 else levels[..., 0])
-        converted = np.asarray(_to_srgb(picture, profile))
+        converted = np.asarray(_to_srgb(picture, profile, exactly=True))
         stripe[:] = converted.transpose(2, 0, 1)[: len(planes)]
 
 
-def _to_srgb(picture: PIL.Image.Image, profile: bytes | None) -> PIL.Image.Image:
+def _to_srgb(
+    picture: PIL.Image.Image, profile: bytes | None, *, exactly: bool = False
+) -> PIL.Image.Image:
+    """Convert a picture; ``exactly`` without tables, which are coarse in the shadows."""
     from PIL import ImageCms  # noqa: PLC0415 - LittleCMS is needed for few pictures
 
     source = (
         ImageCms.ImageCmsProfile(io.BytesIO(profile)) if profile else ImageCms.createProfile("LAB")
     )
+    flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
     converted = ImageCms.profileToProfile(
         picture,
         source,
         ImageCms.createProfile("sRGB"),
         renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
         outputMode="RGB",
-        flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        flags=flags | ImageCms.Flags.NOOPTIMIZE if exactly else flags,
     )
     if converted is None:
         raise ValueError("the colour profile could not be applied")

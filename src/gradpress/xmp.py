@@ -21,9 +21,13 @@ RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 NOTE = "http://ns.adobe.com/xmp/note/"
 TIFF = "http://ns.adobe.com/tiff/1.0/"
 EXIF = "http://ns.adobe.com/exif/1.0/"
+PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
 BASIC = "http://ns.adobe.com/xap/1.0/"
 RIGHTS = "http://ns.adobe.com/xap/1.0/rights/"
 CORE = "http://purl.org/dc/elements/1.1/"
+GEO = "http://www.w3.org/2003/01/geo/wgs84_pos#"
+PLACES = (b"GPS", b"Gps", b"gps", b"wgs84_pos")
+"""What a packet holds that says where the picture was taken."""
 CAMERA = "http://ns.google.com/photos/1.0/camera/"
 GAIN_MAP = "http://ns.adobe.com/hdr-gain-map/1.0/"
 CONTAINER = "http://ns.google.com/photos/1.0/container/"
@@ -66,7 +70,7 @@ def without(packet: bytes, unwanted: Callable[[Property], bool]) -> bytes | None
         parser.Parse(packet.rstrip(b"\0"), True)
     except (expat.ExpatError, UnicodeError) as error:
         raise XmpError(str(error)) from error
-    if cutter.cuts and cutter.kept == 0:
+    if cutter.kept == 0:
         return None
     return b"".join(_rest(packet, cutter.cuts))
 
@@ -87,9 +91,15 @@ def is_oriented(name: Property) -> bool:
     return (name.space, name.name) == (TIFF, "Orientation")
 
 
+def is_colour(name: Property) -> bool:
+    """Whether it says in which colour space the samples are."""
+    photoshop = name.space == PHOTOSHOP and name.name in ("ICCProfile", "ColorMode")
+    return photoshop or (name.space, name.name) == (EXIF, "ColorSpace")
+
+
 def is_place(name: Property) -> bool:
-    """Whether it says where the picture was taken, as Exif's GPS tags do."""
-    return name.space == EXIF and name.name.startswith("GPS")
+    """Whether it says where the picture was taken: as Exif's GPS tags do, or in a maker's way."""
+    return name.name.lower().startswith("gps") or name.space == GEO
 
 
 def is_thumbnail(name: Property) -> bool:
