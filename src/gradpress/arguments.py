@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def _read_by(parse: Callable[[str], Any]) -> Callable[..., Any]:
 def _jobs(value: str) -> int:
     if value == "all":
         return available_cores()
-    if not (value.isascii() and value.isdigit()) or not 1 <= int(value) <= MAX_JOBS:
+    if re.fullmatch(r"\d{1,4}", value, re.ASCII) is None or not 1 <= int(value) <= MAX_JOBS:
         raise UsageError(f"{value!r} is not a number of jobs; give 1 to {MAX_JOBS}, or all")
     return int(value)
 

@@ -47,6 +47,14 @@ def is_same_file(one: object, other: Path) -> bool:
         return False
 
 
+def is_folder(path: Path) -> bool:
+    """Whether a folder bears that name; one that is too long, or no name at all, does not."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def write_atomically(
     path: Path,
     data: bytes | Iterable[bytes],

@@ -11,7 +11,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from gradpress.errors import UsageError
-from gradpress.files import STREAM
+from gradpress.files import STREAM, is_folder
 from gradpress.remote import Url, is_url, place
 
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif"})
@@ -90,7 +90,7 @@ def gather(names: Sequence[str], gathering: Gathering, search: Search) -> list[F
         raise UsageError("Missing argument 'INPUT...': name files, or a folder with -r")
     expanded = [match for name in names for match in _expanded(name)]
     inputs = [*((name, True) for name in expanded), *((name, False) for name in listed)]
-    folders = [name for name, _ in inputs if name != STREAM and Path(name).is_dir()]
+    folders = [name for name, _ in inputs if name != STREAM and is_folder(Path(name))]
     found: dict[object, Found] = {}
     for name, named in inputs:
         for each in _inputs(name, named, gathering, search, apart=len(folders) > 1):
@@ -115,7 +115,7 @@ def _inputs(
         yield Found(None, named=named)
     elif excluded(path, search.exclude):
         return
-    elif not path.is_dir():
+    elif not is_folder(path):
         yield Found(where, named=named)
     elif gathering.recursive:
         yield from walk(path, search, Path(path.resolve().name) if apart else Path())

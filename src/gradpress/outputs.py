@@ -9,7 +9,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradpress.errors import GradpressError, UsageError
-from gradpress.files import STREAM, WAY_OUT, check_regular, explain, is_same_file, occupant
+from gradpress.files import (
+    STREAM,
+    WAY_OUT,
+    check_regular,
+    explain,
+    is_folder,
+    is_same_file,
+    occupant,
+)
 from gradpress.inputs import Found
 from gradpress.remote import Url, is_url, place, size
 
@@ -95,7 +103,7 @@ def output_path(found: Found, placing: Placing, many: bool) -> Path | Url | None
     path = found.path or Path(STREAM)
     name = f"{path.stem}{placing.suffix}{SUFFIX}"
     if placing.output is None:
-        return path.with_name(name)
+        return path.parent / name
     if _is_folder(placing.output, many):
         return place(placing.output) / (found.below / name)
     return place(placing.output)
@@ -250,7 +258,7 @@ def _check_streams(found: Sequence[Found], placing: Placing, many: bool) -> None
 def _is_folder(output: str, many: bool) -> bool:
     ends = ("/",) if is_url(output) else (os.sep, os.altsep or os.sep)
     where = place(output)
-    return many or output.endswith(ends) or (isinstance(where, Path) and where.is_dir())
+    return many or output.endswith(ends) or (isinstance(where, Path) and is_folder(where))
 
 
 def _make_folder(output: str) -> None:

@@ -42,12 +42,17 @@ class Url:
         """The name without its last suffix."""
         return PurePosixPath(self.name).stem
 
+    @property
+    def parent(self) -> Url:
+        """The folder."""
+        return Url(self.text.rpartition("/")[0])
+
     def with_name(self, name: str) -> Url:
         """Another file of the same folder."""
-        return Url(f"{self.text.rpartition('/')[0]}/{name}")
+        return self.parent / name
 
-    def __truediv__(self, below: Path) -> Url:
-        return Url(f"{self.text.rstrip('/')}/{below.as_posix()}")
+    def __truediv__(self, below: str | Path) -> Url:
+        return Url(f"{self.text.rstrip('/')}/{Path(below).as_posix()}")
 
 
 def is_url(text: object) -> bool:

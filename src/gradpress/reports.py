@@ -33,6 +33,20 @@ HISTORY = (
 """Columns of ``--history``; ``picture`` is left out for one."""
 
 
+def _check_free(path: Path, overwrite: bool) -> None:
+    """Refuse a report's name that is taken or leads nowhere."""
+    try:
+        there = path.exists()
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{path} cannot be a report's name ({getattr(error, 'strerror', error)})"
+        ) from error
+    if there and not overwrite:
+        raise UsageError(f"{path} exists already; give another name or --overwrite always")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: its folder does not exist; create it first")
+
+
 @dataclass(frozen=True)
 class Wanted:
     """Which reports are to be written."""
@@ -47,10 +61,7 @@ class Wanted:
             if path.suffix.lower() not in (PAGE, ".htm", JSON, CSV):
                 raise UsageError(f"--report {path}: give a name that ends in .html, .json or .csv")
         for path in (*self.reports, *filter(None, (self.history,))):
-            if path.exists() and not self.overwrite:
-                raise UsageError(f"{path} exists already; give another name or --overwrite always")
-            if not path.parent.is_dir():
-                raise UsageError(f"{path}: its folder does not exist; create it first")
+            _check_free(path, self.overwrite)
 
     @property
     def page(self) -> bool:
