@@ -24,7 +24,7 @@ import PIL.Image
 from benchmarks.faults import children_of
 from benchmarks.report import table
 from benchmarks.sweep import pictures_in, spread
-from gradpress.memory import estimate
+from gradpress.batches.memory import estimate
 
 SAMPLE = 0.05
 """Seconds between two looks at the memory."""

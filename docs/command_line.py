@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from gradpress.arguments import GROUPS
-from gradpress.cli import main
-from gradpress.verbs import COMMANDS
+from gradpress.commands.arguments import GROUPS
+from gradpress.commands.cli import main
+from gradpress.commands.verbs import COMMANDS
 
 PAGE = Path(__file__).parent / "command-line.md"
 BEGIN, END = "<!-- options -->", "<!-- end of options -->"

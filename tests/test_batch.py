@@ -10,12 +10,13 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from gradpress import memory, report
-from gradpress.batch import Ended, Means, Started, Stepped, parallel, serial
+from gradpress.batches import memory
+from gradpress.batches.batch import Ended, Means, Started, Stepped, parallel, serial
+from gradpress.batches.inputs import Found
+from gradpress.batches.outputs import Placing, plan
+from gradpress.batches.worker import Job
+from gradpress.commands import report
 from gradpress.errors import UsageError
-from gradpress.inputs import Found
-from gradpress.outputs import Placing, plan
-from gradpress.worker import Job
 from tests.conftest import scene
 
 COUNT = 5

@@ -20,7 +20,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from gradpress import cli, console
+from gradpress.commands import cli, console
 from gradpress.errors import UnsupportedImage, UsageError
 from gradpress.goal import Target
 from gradpress.image import DEFAULT_MAX_PIXELS
@@ -46,7 +46,7 @@ def steps(source, **options):
         time.sleep(60)
     yield types.SimpleNamespace(step=None, measured=None, metric=metric("psnr"), best=result)
 sys.modules["gradpress.pipeline"] = types.SimpleNamespace(steps=steps)
-from gradpress.cli import main
+from gradpress.commands.cli import main
 main(prog_name="gradpress")
 """
 """A process of its own with the stand-in: ``--seed`` is the picture's size, effort 9 is slow."""
@@ -456,7 +456,7 @@ def python(*arguments, **options):
 def test_help_and_version_import_no_numpy(option):
     code = f"""
 import sys
-from gradpress.cli import main
+from gradpress.commands.cli import main
 try:
     main(["{option}"], prog_name="gradpress")
 finally:

@@ -15,7 +15,8 @@ import PIL.Image
 import pytest
 from click.testing import CliRunner
 
-from gradpress import cli, console, pipeline
+from gradpress import pipeline
+from gradpress.commands import cli, console
 from tests.conftest import scene
 
 posix = pytest.mark.skipif(os.name != "posix", reason="signals and links of POSIX")

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from docs import command_line
-from gradpress import cli, configuration
-from gradpress.verbs import COMMANDS
+from gradpress.commands import cli, configuration
+from gradpress.commands.verbs import COMMANDS
 
 ROOT = Path(__file__).parent.parent
 PAGE = command_line.PAGE.read_text(encoding="utf-8")

@@ -17,8 +17,8 @@ from conftest import png, scene
 from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
-from gradpress import answers, cli
 from gradpress import compress as press
+from gradpress.commands import answers, cli
 from gradpress.compare import compare
 from gradpress.errors import GradpressError, UsageError
 from gradpress.image import read_image

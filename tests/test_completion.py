@@ -9,7 +9,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from gradpress import cli
+from gradpress.commands import cli
 
 ASK = """
 compopt() { echo files; }

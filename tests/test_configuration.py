@@ -10,8 +10,9 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
-from gradpress import cli, configuration, worker
-from gradpress.report import Record
+from gradpress.batches import worker
+from gradpress.commands import cli, configuration
+from gradpress.commands.report import Record
 
 
 @pytest.fixture
@@ -255,7 +256,7 @@ def test_in_place_needs_no_configured_suffix(project, monkeypatch):
         seen.append(job.placing)
         yield Record("a.jpg", None, "failed", "stand-in")
 
-    monkeypatch.setattr("gradpress.batch.attempt", attempt)
+    monkeypatch.setattr("gradpress.batches.batch.attempt", attempt)
     assert worker.attempt is not attempt
     Path("gradpress.toml").write_text('suffix = "-small"')
     Path("a.jpg").touch()

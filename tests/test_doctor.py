@@ -12,7 +12,8 @@ import PIL
 import pytest
 from click.testing import CliRunner
 
-from gradpress import _kernels, cli, doctor, pipeline
+from gradpress import _kernels, pipeline
+from gradpress.commands import cli, doctor
 from gradpress.image import FORMATS
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import ExifTags
 
-from gradpress import exif
+from gradpress.metadata import exif
 
 THUMBNAIL = b"\xff\xd8 a stale little picture \xff\xd9"
 MAKE = b"A maker of cameras\0"

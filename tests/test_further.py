@@ -24,11 +24,11 @@ from described_files import (
 from PIL.MpoImagePlugin import MpoImageFile
 
 import gradpress
-from gradpress.cli import main
+from gradpress.commands.cli import main
 from gradpress.errors import UnsupportedImage
-from gradpress.further import further, without_places
 from gradpress.jpeg import mpf
-from gradpress.kept import PLACE_KEPT
+from gradpress.metadata.further import further, without_places
+from gradpress.metadata.kept import PLACE_KEPT
 
 FAST = {"effort": 1, "loss": "mse", "target": "psnr=34"}
 GAIN = packet('hdrgm:Version="1.0" hdrgm:GainMapMax="3"')

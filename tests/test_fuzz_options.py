@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from gradpress import cli, configuration, pipeline
+from gradpress import pipeline
+from gradpress.commands import cli, configuration
 from gradpress.errors import GradpressError
 from gradpress.job import Job
 

@@ -12,7 +12,7 @@ from conftest import png, scene
 
 import gradpress
 from gradpress import bands
-from gradpress.cli import main
+from gradpress.commands.cli import main
 from gradpress.distortion import SquaredError, StructuralError
 from gradpress.distortion.blend import Blend
 from gradpress.distortion.importance import Important, emphasised, read_importance

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from gradpress.batches.inputs import JPEG_SUFFIXES, Found, Gathering, Search, gather, walk
 from gradpress.errors import UsageError
-from gradpress.inputs import JPEG_SUFFIXES, Found, Gathering, Search, gather, walk
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links and permissions of POSIX")
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_reader import EOI, FILES, HEAD, PLAIN, SOI, jpeg, segment, sos
 
-from gradpress import answers, cli, verbs
+from gradpress.commands import answers, cli, verbs
 from gradpress.errors import UnsupportedImage
 from gradpress.inspect import OWN_TABLES, inspect, layout_name, text
 from gradpress.jpeg.metadata import Icc, Jfif

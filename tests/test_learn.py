@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 import gradpress
-from gradpress import cli
+from gradpress.commands import cli
 from gradpress.errors import UsageError
 from gradpress.jpeg import qtables
 from gradpress.jpeg.params import FACTORS, ZIGZAG, Layout

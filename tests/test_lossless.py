@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jpeg_files import by_pillow, random_symbols
 
 import gradpress
-from gradpress.cli import main
+from gradpress.commands.cli import main
 from gradpress.errors import UnsupportedImage, UsageError
 from gradpress.jpeg import mpf, segments
 from gradpress.jpeg.decoder import decode

@@ -13,10 +13,10 @@ from conftest import png, scene
 from described_files import jpeg_of, rich_jpeg, split, with_segments
 
 import gradpress
-from gradpress import mark
-from gradpress.cli import main
+from gradpress.commands.cli import main
 from gradpress.goal import request_from_options
 from gradpress.jpeg import reader
+from gradpress.metadata import mark
 
 FAST = {"effort": 1, "loss": "mse"}
 GOALS = {

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradpress import bands, memory
+from gradpress import bands
+from gradpress.batches import memory
+from gradpress.batches.worker import UNBANDED
 from gradpress.losses import LOSSES
-from gradpress.worker import UNBANDED
 from tests.conftest import png, scene
 
 NEEDS = st.lists(st.integers(0, 1000), max_size=8)
@@ -123,7 +124,8 @@ def test_freed_memory_goes_back():
     code = """
 from pathlib import Path
 import numpy
-from gradpress import _kernels, memory
+from gradpress import _kernels
+from gradpress.batches import memory
 _kernels.keep_freed_memory()
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096

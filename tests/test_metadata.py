@@ -30,10 +30,10 @@ from PIL import ExifTags
 from PIL.PngImagePlugin import PngInfo
 
 import gradpress
-from gradpress.cli import main
+from gradpress.commands.cli import main
+from gradpress.commands.metadata_arguments import METADATA
 from gradpress.errors import UsageError
-from gradpress.kept import PLACE_KEPT
-from gradpress.metadata_arguments import METADATA
+from gradpress.metadata.kept import PLACE_KEPT
 
 FAST = {"effort": 1, "loss": "mse", "target": "psnr=34", "threads": 1}
 WAYS = {"anew": FAST, "lossless": {"lossless": True}}

@@ -12,8 +12,8 @@ import pytest
 from conftest import scene
 
 import gradpress
-from gradpress.arguments import DESCENT
 from gradpress.by_method import Descent, begun, pixel_objective, steps_of
+from gradpress.commands.arguments import DESCENT
 from gradpress.descent import Drawn, Sampled
 from gradpress.descent.tree import add_scaled, tree_dot, tree_map
 from gradpress.distortion import AbsoluteError, SquaredError

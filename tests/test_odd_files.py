@@ -10,13 +10,13 @@ import PIL.Image
 import PIL.ImageOps
 import pytest
 
-from gradpress import batch
-from gradpress.batch import Ended, Means
+from gradpress.batches import batch
+from gradpress.batches.batch import Ended, Means
+from gradpress.batches.inputs import Gathering, Search, gather
+from gradpress.batches.outputs import Placing, plan
+from gradpress.batches.worker import Job
 from gradpress.errors import GradpressError
 from gradpress.image import read_image
-from gradpress.inputs import Gathering, Search, gather
-from gradpress.outputs import Placing, plan
-from gradpress.worker import Job
 
 ODD = Path(__file__).parents[2] / "shared" / "data" / "odd"
 ROW = re.compile(

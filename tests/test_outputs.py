@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradpress.batches.inputs import Found
+from gradpress.batches.outputs import Placing, make_folder_for, output_path, plan
 from gradpress.errors import GradpressError, UsageError
-from gradpress.inputs import Found
-from gradpress.outputs import Placing, make_folder_for, output_path, plan
 
 OLD = b"old"
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions and links of POSIX")

@@ -20,7 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradpress
-from gradpress import cli, report
+from gradpress.commands import cli, report
+from gradpress.commands.report import printable
 from gradpress.errors import GradpressError
 from gradpress.metrics import metric
 from gradpress.options import DEFAULTS
@@ -29,7 +30,6 @@ from gradpress.page import html, svg
 from gradpress.page.command import command, quoted
 from gradpress.page.markup import VOID, Markup, element, markup
 from gradpress.page.section import Subject, section, slug_of
-from gradpress.report import printable
 from gradpress.workers import SERIAL
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&amp;</title></script>\n\x1b[31m\udcff.png"

@@ -12,7 +12,7 @@ import pytest
 from conftest import png, scene
 
 import gradpress
-from gradpress import report
+from gradpress.commands import report
 from gradpress.page import html
 from gradpress.page.section import Subject, section
 

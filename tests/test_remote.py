@@ -12,7 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 import gradpress
-from gradpress import cli, memory, remote
+from gradpress import remote
+from gradpress.batches import memory
+from gradpress.commands import cli
 from gradpress.errors import GradpressError, ImageTooLarge, OutputExists, UnsupportedImage
 from gradpress.remote import Url
 from tests.conftest import png, scene

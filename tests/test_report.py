@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradpress import report
+from gradpress.commands import report
+from gradpress.commands.report import Record
 from gradpress.goal import Lagrangian, Target, TargetSize
 from gradpress.metrics import metric
-from gradpress.report import Record
 
 RECORD = Record(
     input="photo.png",

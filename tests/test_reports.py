@@ -12,8 +12,10 @@ import pytest
 from click.testing import CliRunner
 from conftest import png, scene
 
-from gradpress import cli, compress, worker
-from gradpress.report import failed
+from gradpress import compress
+from gradpress.batches import worker
+from gradpress.commands import cli
+from gradpress.commands.report import failed
 from gradpress.reports import HISTORY, records_text
 
 

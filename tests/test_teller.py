@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from gradpress import report
-from gradpress.batch import Ended, Started, Stepped
-from gradpress.console import Display
-from gradpress.interrupts import Interrupts
-from gradpress.outputs import Task
-from gradpress.teller import Teller, Telling, time_left
-from gradpress.worker import Progress
+from gradpress.batches.batch import Ended, Started, Stepped
+from gradpress.batches.outputs import Task
+from gradpress.batches.worker import Progress
+from gradpress.commands import report
+from gradpress.commands.console import Display
+from gradpress.commands.interrupts import Interrupts
+from gradpress.commands.teller import Teller, Telling, time_left
 from tests.test_report import RECORD
 
 PROGRESS = Progress(3, "psnr", 2, 38.011, 1234)
@@ -47,7 +47,7 @@ def test_lines_come_in_the_order_of_the_inputs(tmp_path):
 
 def test_progress_names_what_is_under_way_and_the_time_left(tmp_path, monkeypatch):
     now = [100.0]
-    monkeypatch.setattr("gradpress.teller.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("gradpress.commands.teller.time.monotonic", lambda: now[0])
     ears = Ears(tmp_path)
     ears.teller.take(Started(0))
     ears.teller.take(Started(1))

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from conftest import png, scene
 
 import gradpress
-from gradpress.cli import main
+from gradpress.commands.cli import main
 from gradpress.distortion.mse import SquaredError
 from gradpress.errors import GradpressError, UsageError
 from gradpress.jpeg import model

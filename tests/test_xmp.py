@@ -10,10 +10,10 @@ from described_files import SPACES, XMP, extended, packet, photoshop, rich_packe
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradpress import iptc, xmp
-from gradpress.described import PHOTOSHOP
-from gradpress.kept import PLACE_KEPT, kept
-from gradpress.policy import DEFAULT, KINDS, Policy
+from gradpress.metadata import iptc, xmp
+from gradpress.metadata.described import PHOTOSHOP
+from gradpress.metadata.kept import PLACE_KEPT, kept
+from gradpress.metadata.policy import DEFAULT, KINDS, Policy
 
 NO_PLACE = Policy(DEFAULT.kinds - {"gps"})
 

@@ -1,5 +1,5 @@
 """``python -m gradpress``: the command line."""
 
-from gradpress.cli import main
+from gradpress.commands.cli import main
 
 main(prog_name="gradpress")

@@ -8,16 +8,16 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 
-from gradpress import mark
 from gradpress.goal import Marked, Request, Target, request_from_options
 from gradpress.image import Source, name_of, read_bytes
 from gradpress.jpeg import reader
 from gradpress.jpeg.metadata import gather, upright_size
 from gradpress.jpeg.reader import Jpeg
+from gradpress.metadata import mark
+from gradpress.metadata.policy import policy_of
+from gradpress.metadata.restate import LEFT_OUT, restated
 from gradpress.options import Options
-from gradpress.policy import policy_of
 from gradpress.remote import place
-from gradpress.restate import LEFT_OUT, restated
 from gradpress.result import Result, Status
 
 _JPEG = b"\xff\xd8\xff"

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
-from gradpress import mark
 from gradpress.bands import scored
 from gradpress.check import checked
 from gradpress.descent import Solution
@@ -22,8 +21,9 @@ from gradpress.jpeg.decoder import Limits
 from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import FACTORS
 from gradpress.lossless import recode
+from gradpress.metadata import mark
+from gradpress.metadata.restate import LEFT_OUT, Restated, restated
 from gradpress.metrics import Metric, metric
-from gradpress.restate import LEFT_OUT, Restated, restated
 from gradpress.result import Result, Status
 from gradpress.search import Measured, planes_of
 from gradpress.workers import SERIAL, Workers

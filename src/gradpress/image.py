@@ -26,12 +26,13 @@ import PIL.ImageColor
 from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
 
-from gradpress import described, profiles, remote
-from gradpress import exif as exif_blocks
+from gradpress import remote
 from gradpress.errors import GradpressError, ImageTooLarge, UnsupportedImage, UsageError
-from gradpress.further import Further, further
 from gradpress.jpeg.metadata import Segment
 from gradpress.jpeg.segments import APP0
+from gradpress.metadata import described, profiles
+from gradpress.metadata import exif as exif_blocks
+from gradpress.metadata.further import Further, further
 from gradpress.samples import CONVERTED, Samples, planes_of, samples_of
 
 DEFAULT_MAX_PIXELS = 100_000_000

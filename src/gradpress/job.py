@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from gradpress import mark, units
+from gradpress import units
 from gradpress.bands import BIG
 from gradpress.descent import Stop
 from gradpress.distortion import Picture
@@ -32,14 +32,15 @@ from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import FACTORS, Layout, Symbols
 from gradpress.jpeg.qtables import Tables
 from gradpress.jpeg.writer import Metadata, Written, write
-from gradpress.kept import kept
 from gradpress.losses import loss_of
+from gradpress.metadata import mark
+from gradpress.metadata.kept import kept
+from gradpress.metadata.policy import DEFAULT, Policy, policy_of
 from gradpress.methods import PROXIMAL, Choice
 from gradpress.metrics import Metric, metric
 from gradpress.options import Options, known, one_of
 from gradpress.ordinary import resolved
 from gradpress.original import Again
-from gradpress.policy import DEFAULT, Policy, policy_of
 from gradpress.restore import deblocked
 from gradpress.sampling import own_sampling
 from gradpress.search import Pursuit, scorers

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import PIL.Image
 
-from gradpress import mark
 from gradpress.errors import GradpressError, UnsupportedImage, UsageError
 from gradpress.goal import Lossless
 from gradpress.image import Source, read_bytes
@@ -21,9 +20,10 @@ from gradpress.jpeg.decoder import Coefficients, Limits, decode
 from gradpress.jpeg.metadata import upright_size
 from gradpress.jpeg.params import Layout, Levels
 from gradpress.jpeg.writer import frame, smallest
+from gradpress.metadata import mark
+from gradpress.metadata.policy import DEFAULT, Policy, policy_of
+from gradpress.metadata.restate import LEFT_OUT, framed, restated, surroundings
 from gradpress.options import Options
-from gradpress.policy import DEFAULT, Policy, policy_of
-from gradpress.restate import LEFT_OUT, framed, restated, surroundings
 from gradpress.result import Result, Status
 
 MAX_AC, MAX_DIFFERENCE = 1023, 2047

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gradpress.commands.report import saving
 from gradpress.descent import History
 from gradpress.errors import GradpressError
 from gradpress.image import Image
@@ -20,7 +21,6 @@ from gradpress.jpeg.params import ZIGZAG
 from gradpress.maps import Plane, decoded_planes, error_range, luma_error
 from gradpress.metrics import metric
 from gradpress.page.svg import amount
-from gradpress.report import saving
 from gradpress.result import Result
 
 if TYPE_CHECKING:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from gradpress import report
-from gradpress.console import installed_version, told
+from gradpress.commands import report
+from gradpress.commands.console import installed_version, told
+from gradpress.commands.report import Account, Record
 from gradpress.errors import UsageError
 from gradpress.files import write_atomically
-from gradpress.report import Account, Record
 
 if TYPE_CHECKING:
     from gradpress.options import Options

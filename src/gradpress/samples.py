@@ -17,7 +17,7 @@ import PIL.Image
 from numpy.typing import NDArray
 from PIL.ImageFile import ImageFile
 
-from gradpress import profiles
+from gradpress.metadata import profiles
 
 if TYPE_CHECKING:
     from PIL.TiffImagePlugin import ImageFileDirectory_v2

@@ -6,9 +6,9 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradpress import exif
 from gradpress.jpeg.reader import Jpeg
 from gradpress.jpeg.segments import APP0, COM
+from gradpress.metadata import exif
 
 IDENTIFIERS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"JFIF\0", "JFIF"),

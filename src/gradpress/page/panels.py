@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gradpress.commands.report import chroma, saving
 from gradpress.descent import History
 from gradpress.jpeg.params import ZIGZAG
 from gradpress.metrics import Metric, metric
@@ -17,7 +18,6 @@ from gradpress.ordinary import OrdinaryPoint, ordinary_bytes
 from gradpress.page.command import asked
 from gradpress.page.markup import Markup, element, join
 from gradpress.page.svg import SMALL, Series, chart
-from gradpress.report import chroma, saving
 from gradpress.result import Result
 
 COMPONENTS = ("Y", "Cb", "Cr")

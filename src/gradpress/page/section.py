@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gradpress.commands.report import saving
 from gradpress.image import Image
 from gradpress.jpeg import reader
 from gradpress.jpeg.heat import BlockBits, bits_map
@@ -23,7 +24,6 @@ from gradpress.page.command import command
 from gradpress.page.markup import Markup, element
 from gradpress.page.pictures import Sheets, views
 from gradpress.page.viewer import viewer
-from gradpress.report import saving
 from gradpress.result import Result
 from gradpress.workers import SERIAL, Workers
 

@@ -12,10 +12,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from gradpress import units
-from gradpress.console import MAX_THREADS, available_cores, show_version
-from gradpress.descent_arguments import DESCENT
+from gradpress.commands.console import MAX_THREADS, available_cores, show_version
+from gradpress.commands.descent_arguments import DESCENT
+from gradpress.commands.metadata_arguments import METADATA
 from gradpress.errors import UsageError
-from gradpress.metadata_arguments import METADATA
 
 VERBS = ("compare", "completion", "doctor", "inspect", "learn")
 """First arguments that ask for something else than to compress."""

@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gradpress import report
-from gradpress.batch import Ended, Event, Started, Stepped
-from gradpress.console import Display
-from gradpress.outputs import Task
-from gradpress.report import Record
-from gradpress.worker import Progress, name_of
+from gradpress.batches.batch import Ended, Event, Started, Stepped
+from gradpress.batches.outputs import Task
+from gradpress.batches.worker import Progress, name_of
+from gradpress.commands import report
+from gradpress.commands.console import Display
+from gradpress.commands.report import Record
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from typing import Any
 
 import PIL.Image
 
-from gradpress import exif as exif_blocks
-from gradpress import iptc, xmp
 from gradpress.jpeg.metadata import Segment, identifier
 from gradpress.jpeg.segments import APP0, COM, is_descriptive, walk
 from gradpress.jpeg.writer import MAX_SEGMENT
+from gradpress.metadata import exif as exif_blocks
+from gradpress.metadata import iptc, xmp
 
 EXIF = b"Exif\0\0"
 XMP = b"http://ns.adobe.com/xap/1.0/\0"

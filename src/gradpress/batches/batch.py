@@ -13,13 +13,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
-from gradpress import report
+from gradpress.batches.hands import WORKING, Hand, State
+from gradpress.batches.memory import admitted
+from gradpress.batches.outputs import Task
+from gradpress.batches.worker import Job, Needs, Progress, attempt, name_of
+from gradpress.commands import report
+from gradpress.commands.report import Record
 from gradpress.errors import UsageError
-from gradpress.hands import WORKING, Hand, State
-from gradpress.memory import admitted
-from gradpress.outputs import Task
-from gradpress.report import Record
-from gradpress.worker import Job, Needs, Progress, attempt, name_of
 
 TICK = 0.2
 """Seconds after which the batch looks up even if nothing happened."""

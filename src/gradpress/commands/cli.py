@@ -16,11 +16,16 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
-from gradpress import batch, report
-from gradpress.arguments import VERBS, arguments
-from gradpress.batch import Ended, Means, Stepped
-from gradpress.configuration import configure, hint
-from gradpress.console import (
+from gradpress.batches import batch
+from gradpress.batches.batch import Ended, Means, Stepped
+from gradpress.batches.inputs import JPEG_SUFFIXES, SUFFIXES, Found, Gathering, Search, gather
+from gradpress.batches.memory import available
+from gradpress.batches.outputs import Placing, Task, look, plan
+from gradpress.batches.worker import Job
+from gradpress.commands import report
+from gradpress.commands.arguments import VERBS, arguments
+from gradpress.commands.configuration import configure, hint
+from gradpress.commands.console import (
     INTERRUPTED,
     available_cores,
     display,
@@ -28,18 +33,14 @@ from gradpress.console import (
     is_terminal,
     say,
 )
+from gradpress.commands.interrupts import Interrupts
+from gradpress.commands.report import Record
+from gradpress.commands.teller import Teller, Telling
 from gradpress.errors import GradpressError, UsageError
 from gradpress.files import STREAM, sweep, write_stdout
 from gradpress.goal import request_from_options
-from gradpress.inputs import JPEG_SUFFIXES, SUFFIXES, Found, Gathering, Search, gather
-from gradpress.interrupts import Interrupts
-from gradpress.memory import available
-from gradpress.outputs import Placing, Task, look, plan
-from gradpress.policy import policy_of
-from gradpress.report import Record
+from gradpress.metadata.policy import policy_of
 from gradpress.reports import Reports, Wanted
-from gradpress.teller import Teller, Telling
-from gradpress.worker import Job
 
 if TYPE_CHECKING:
     from gradpress.options import Options
@@ -97,7 +98,7 @@ class _Press(click.Command):
         """Read the arguments as those of the verb, if the first one is."""
         if not args or args[0] not in VERBS:
             return super().make_context(info_name, _spelled(args), parent, **extra)
-        from gradpress.verbs import COMMANDS  # noqa: PLC0415
+        from gradpress.commands.verbs import COMMANDS  # noqa: PLC0415
 
         name = f"{info_name} {args[0]}"
         return COMMANDS[args[0]].make_context(name, args[1:], parent, **extra)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gradpress.arguments import MAX_PIXELS
-from gradpress.console import (
+from gradpress.commands.arguments import MAX_PIXELS
+from gradpress.commands.console import (
     INTERRUPTED,
     MAX_THREADS,
     available_cores,
@@ -20,9 +20,9 @@ from gradpress.console import (
     say,
     told,
 )
+from gradpress.commands.report import printable
 from gradpress.errors import UsageError
 from gradpress.files import write_atomically, write_stdout
-from gradpress.report import printable
 
 if TYPE_CHECKING:
     from gradpress.learn import Lesson, State

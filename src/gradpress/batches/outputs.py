@@ -8,6 +8,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gradpress.batches.inputs import Found
 from gradpress.errors import GradpressError, UsageError
 from gradpress.files import (
     STREAM,
@@ -18,7 +19,6 @@ from gradpress.files import (
     is_same_file,
     occupant,
 )
-from gradpress.inputs import Found
 from gradpress.remote import Url, is_url, place, size
 
 SUFFIX = ".jpg"

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gradpress import memory, report
-from gradpress.console import peak_rss_bytes, told
+from gradpress.batches import memory
+from gradpress.batches.outputs import Placing, Task, make_folder_for
+from gradpress.commands import report
+from gradpress.commands.console import peak_rss_bytes, told
+from gradpress.commands.report import Record
 from gradpress.errors import GradpressError, OutputExists, UsageError
 from gradpress.files import STREAM, is_same_file, keep_backup, write_atomically, write_stdout
-from gradpress.outputs import Placing, Task, make_folder_for
 from gradpress.remote import Url, size, write
-from gradpress.report import Record
 from gradpress.reports import Wanted
 
 if TYPE_CHECKING:

@@ -16,21 +16,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gradpress import metrics as known
-from gradpress.answers import AS_JSON, CONTEXT, answer, document, ended
-from gradpress.arguments import MAX_PIXELS
-from gradpress.console import (
+from gradpress.commands.answers import AS_JSON, CONTEXT, answer, document, ended
+from gradpress.commands.arguments import MAX_PIXELS
+from gradpress.commands.console import (
     MAX_THREADS,
     available_cores,
     is_terminal,
     say,
     told,
 )
+from gradpress.commands.report import FAILED, printable
+from gradpress.commands.verb_completion import completion
+from gradpress.commands.verb_doctor import doctor
+from gradpress.commands.verb_learn import learn
 from gradpress.errors import UsageError
 from gradpress.files import STREAM
-from gradpress.report import FAILED, printable
-from gradpress.verb_completion import completion
-from gradpress.verb_doctor import doctor
-from gradpress.verb_learn import learn
 
 if TYPE_CHECKING:
     from gradpress.compare import Comparison

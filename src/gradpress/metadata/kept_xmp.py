@@ -10,12 +10,12 @@ import hashlib
 import struct
 from collections.abc import Callable, Sequence
 
-from gradpress import xmp
-from gradpress.described import XMP, XMP_EXTENSION
 from gradpress.jpeg.metadata import Segment
 from gradpress.jpeg.segments import APP0
 from gradpress.jpeg.writer import MAX_SEGMENT
-from gradpress.policy import Policy
+from gradpress.metadata import xmp
+from gradpress.metadata.described import XMP, XMP_EXTENSION
+from gradpress.metadata.policy import Policy
 
 _PIECE = struct.Struct(">32sII")
 """The MD5 in hexadecimal digits, the length of the extension, and where the piece begins."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradpress import mark
 from gradpress.errors import UnsupportedImage
-from gradpress.further import without_places
 from gradpress.jpeg import mpf
 from gradpress.jpeg.metadata import Segment, identifier
 from gradpress.jpeg.reader import Jpeg
 from gradpress.jpeg.segments import Kind, is_descriptive
 from gradpress.jpeg.writer import SOI, segment
-from gradpress.kept import PLACE_KEPT, kept
-from gradpress.policy import Policy
+from gradpress.metadata import mark
+from gradpress.metadata.further import without_places
+from gradpress.metadata.kept import PLACE_KEPT, kept
+from gradpress.metadata.policy import Policy
 
 LEFT_OUT = "of its metadata some was left out"
 

@@ -12,8 +12,9 @@ from typing import TypeVar
 
 import click
 
-from gradpress import configuration, memory
-from gradpress.console import available_cores, installed_version
+from gradpress.batches import memory
+from gradpress.commands import configuration
+from gradpress.commands.console import available_cores, installed_version
 
 T = TypeVar("T")
 
@@ -145,7 +146,7 @@ def _told(configuration: Mapping[str, tuple[str, ...]]) -> list[str]:
 
 def _configuration() -> dict[str, tuple[str, ...]]:
     """What is in force for a call from here; raises UsageError where that would fail."""
-    from gradpress.cli import main  # noqa: PLC0415
+    from gradpress.commands.cli import main  # noqa: PLC0415
 
     configuration.configure(click.Context(main), {})
     return {

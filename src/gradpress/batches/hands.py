@@ -10,8 +10,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from gradpress.outputs import Task
-from gradpress.worker import Finish, Go, Job, serve
+from gradpress.batches.outputs import Task
+from gradpress.batches.worker import Finish, Go, Job, serve
 
 PATIENCE, GRACE = 4.0, 60.0
 """A process is stuck after so many times its picture's time limit, and so many seconds more."""

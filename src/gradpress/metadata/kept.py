@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradpress import exif, iptc, mark, xmp
-from gradpress.described import EXIF, PHOTOSHOP, XMP, photoshop_segments
 from gradpress.jpeg.metadata import Segment, identifier
 from gradpress.jpeg.segments import APP0, COM
-from gradpress.kept_xmp import xmp_segments
-from gradpress.policy import Policy
+from gradpress.metadata import exif, iptc, mark, xmp
+from gradpress.metadata.described import EXIF, PHOTOSHOP, XMP, photoshop_segments
+from gradpress.metadata.kept_xmp import xmp_segments
+from gradpress.metadata.policy import Policy
 
 PLACE_KEPT = "it keeps the place where the picture was taken; --strip gps removes it"
 

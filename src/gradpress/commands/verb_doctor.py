@@ -7,9 +7,9 @@ from dataclasses import asdict
 
 import click
 
-from gradpress.answers import AS_JSON, CONTEXT, answer, document, ended
-from gradpress.console import say
-from gradpress.report import printable
+from gradpress.commands.answers import AS_JSON, CONTEXT, answer, document, ended
+from gradpress.commands.console import say
+from gradpress.commands.report import printable
 
 HELP = """Say what this installation is made of, and whether it works.
 
@@ -27,7 +27,7 @@ def doctor(context: click.Context, as_json: bool) -> None:
 
     def work() -> int:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        from gradpress.doctor import examine, text  # noqa: PLC0415
+        from gradpress.commands.doctor import examine, text  # noqa: PLC0415
 
         health = examine()
         if as_json:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from gradpress import exif, xmp
-from gradpress.described import EXIF, XMP
 from gradpress.jpeg import mpf
 from gradpress.jpeg.metadata import Segment, identifier
 from gradpress.jpeg.segments import Kind, Part, is_descriptive, walk
+from gradpress.metadata import exif, xmp
+from gradpress.metadata.described import EXIF, XMP
 
 GAIN_MAPS = (
     xmp.GAIN_MAP.encode(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from gradpress.answers import CONTEXT, answer, ended
+from gradpress.commands.answers import CONTEXT, answer, ended
 
 PROGRAM = "gradpress"
 VARIABLE = "_GRADPRESS_COMPLETE"
@@ -26,7 +26,7 @@ def completion(context: click.Context, shell: str) -> None:
     """Print the script."""
 
     def work() -> int:
-        from gradpress.cli import main  # noqa: PLC0415
+        from gradpress.commands.cli import main  # noqa: PLC0415
 
         kind = get_completion_class(shell)
         assert kind is not None

@@ -1,0 +1,1 @@
+"""Many pictures: which, where to, by how many processes."""
