@@ -8,10 +8,12 @@ the stochastic steps' cost grows with the picture, and how the interior point ke
 from __future__ import annotations
 
 import argparse
+import csv
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 
@@ -42,6 +44,8 @@ from gradpress.workers import SERIAL
 PIXEL = {"mse": (SquaredError, 39.0, 2.0), "mae": (AbsoluteError, 3.1, 0.16)}
 """Losses that are sums over samples: λ of medium quality, and the curvature there."""
 PERCEPTUAL_LAGRANGIAN = 30.0
+COLUMNS = ("J", "J against the default's", "fell", "CPU s/MP")
+PARTS = ("methods", "stochastic", "budgets")
 LOSSES = ("perceptual", "ssimulacra2", "mse", "mae")
 METHODS = tuple(name for name in RATES if name != "interior-point")
 MEGAPIXELS = (1.0, 4.0, 24.0)
@@ -112,19 +116,59 @@ class Problem:
 class Run:
     """One method on one problem."""
 
+    picture: str
+    loss: str
+    method: str
+    evaluations: int
+    """Of J and its gradient that were granted, after the start's."""
     fall: float
     """The least J over that of the start."""
     cpu_seconds: float
     """Per megapixel."""
 
 
-def run(problem: Problem, method: str, evaluations: int) -> Run:
+def run(picture: str, problem: Problem, method: str, evaluations: int) -> Run:
     """Descend."""
     began = time.process_time()
     values = list(problem.steps(method, evaluations))
     spent = time.process_time() - began
     first = problem.objective.evaluate(problem.draft).value
-    return Run(min(values) / first, spent / (problem.planes[0].size / 1e6))
+    seconds = spent / (problem.planes[0].size / 1e6)
+    return Run(picture, problem.loss_name, method, evaluations, min(values) / first, seconds)
+
+
+def runs(
+    paths: list[Path], side: int | None, losses: list[str], evaluations: list[int]
+) -> Iterator[Run]:
+    """All methods, picture by picture."""
+    for path in paths:
+        pixels = centre(read_pixels(path), side)
+        for loss in losses:
+            problem = Problem.of(pixels, loss)
+            for method, count in product(METHODS, evaluations):
+                yield run(path.stem, problem, method, count)
+
+
+def write(path: Path, done: list[Run]) -> None:
+    """A TSV file with a heading line."""
+    with path.open("w", newline="") as sink:
+        writer = csv.writer(sink, delimiter="\t", lineterminator="\n")
+        writer.writerow(field.name for field in fields(Run))
+        for each in done:
+            *names, fall, seconds = astuple(each)
+            writer.writerow([*names, f"{fall:.6f}", f"{seconds:.3f}"])
+
+
+def read(path: Path) -> list[Run]:
+    """What :func:`write` wrote."""
+    with path.open(newline="") as source:
+        return [
+            Run(
+                row["picture"], row["loss"], row["method"], int(row["evaluations"]),
+                float(row["fall"]), float(row["cpu_seconds"]),
+            )
+            for row in csv.DictReader(source, delimiter="\t")
+        ]  # fmt: skip
 
 
 def centre(pixels: Pixels, side: int | None) -> Pixels:
@@ -135,20 +179,32 @@ def centre(pixels: Pixels, side: int | None) -> Pixels:
     return pixels[top : top + side, left : left + side].copy()
 
 
-def by_method(pictures: list[Pixels], evaluations: int) -> str:
-    """The table of methods and losses."""
-    problems = {name: [Problem.of(pixels, name) for pixels in pictures] for name in LOSSES}
+def by_method(done: list[Run], loss: str) -> str:
+    """The table of one loss: J against the start's and the default's, pictures, CPU time."""
+    counts = sorted({each.evaluations for each in done if each.loss == loss})
+    heading = [f"{loss}: method", *(f"{title}, {n}" for n in counts for title in COLUMNS)]
     lines = []
     for method in METHODS:
         cells = [method]
-        for name in LOSSES:
-            runs = [run(problem, method, evaluations) for problem in problems[name]]
-            fell = sum(each.fall < 1 for each in runs) / len(runs)
-            change = 100 * (fmean(each.fall for each in runs) - 1)
-            seconds = fmean(each.cpu_seconds for each in runs)
-            cells.append(f"{change:+.2f} % ({fell:.0%}, {seconds:.2f} s)")
+        for count in counts:
+            ours = _falls(done, loss, method, count)
+            default = _falls(done, loss, METHODS[0], count)
+            against = fmean(ours[picture].fall / default[picture].fall for picture in ours)
+            cells += [
+                f"{100 * (fmean(each.fall for each in ours.values()) - 1):+.2f} %",
+                f"{100 * (against - 1):+.2f} %",
+                f"{sum(each.fall < 1 for each in ours.values())} of {len(ours)}",
+                f"{fmean(each.cpu_seconds for each in ours.values()):.2f}",
+            ]
         lines.append(cells)
-    return table(["method", *LOSSES], lines)
+    return table(heading, lines)
+
+
+def _falls(done: list[Run], loss: str, method: str, evaluations: int) -> dict[str, Run]:
+    wanted = (loss, method, evaluations)
+    return {
+        each.picture: each for each in done if (each.loss, each.method, each.evaluations) == wanted
+    }
 
 
 def stochastic(picture: Pixels) -> str:
@@ -186,20 +242,33 @@ def budgets(pictures: list[Pixels]) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="of pictures; or the TSV of an earlier run")
     parser.add_argument("--pictures", type=int, metavar="N", help="so many, spread over the folder")
     parser.add_argument("--side", type=int, metavar="PIXELS", help="of their middles only")
-    parser.add_argument("--evaluations", type=int, default=8, metavar="N")
-    parser.add_argument("--parts", nargs="+", default=["methods", "stochastic", "budgets"])
+    parser.add_argument("--losses", nargs="+", choices=LOSSES, default=list(LOSSES))
+    parser.add_argument("--evaluations", nargs="+", type=int, default=[8], metavar="N")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--output", type=Path, metavar="TSV", help="keep the runs of the methods")
     given = parser.parse_args()
+    if given.folder.suffix == ".tsv":
+        print_tables(read(given.folder))
+        return
     paths = spread(pictures_in(given.folder), given.pictures)
-    pictures = [centre(read_pixels(path), given.side) for path in paths]
     if "methods" in given.parts:
-        print(by_method(pictures, given.evaluations), end="\n\n")
+        done = list(runs(paths, given.side, given.losses, given.evaluations))
+        if given.output:
+            write(given.output, done)
+        print_tables(done)
     if "stochastic" in given.parts:
         print(stochastic(read_pixels(paths[0])), end="\n\n")
     if "budgets" in given.parts:
-        print(budgets(pictures))
+        print(budgets([centre(read_pixels(path), given.side) for path in paths]))
+
+
+def print_tables(done: list[Run]) -> None:
+    """One table for each loss."""
+    for loss in dict.fromkeys(each.loss for each in done):
+        print(by_method(done, loss), end="\n\n")
 
 
 if __name__ == "__main__":
