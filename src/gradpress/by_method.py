@@ -31,6 +31,7 @@ from gradpress.jpeg.tiles import Tiles
 from gradpress.jpeg.visibility import evenly
 from gradpress.landing import Gauge, land
 from gradpress.methods import Choice, method_of
+from gradpress.outset import scaled_to_goal
 from gradpress.plan import LAGRANGIANS
 from gradpress.search import Measured, Pursuit
 
@@ -118,9 +119,12 @@ def descend_by_pixel(
         return Blend(((1.0, loss(part)),))
 
     objective = pixel_objective(start, blend(planes), curvature)
-    draft = begun(objective, Draft(start.targets, first), choice)
-    descent = Descent(objective, draft, choice, evaluations)
     bounds = (curvature / 2 * LAGRANGIANS[0], curvature / 2 * LAGRANGIANS[1])
+    draft = Draft(start.targets, first)
+    if not isinstance(pursuit.goal, Lagrangian):
+        draft = scaled_to_goal(objective, first, pursuit, bounds)
+    draft = begun(objective, draft, choice)
+    descent = Descent(objective, draft, choice, evaluations)
     gauge = lru_cache(maxsize=4)(pursuit.estimated_excess)
     yield from descend_by_method(descent, pursuit, gauge, bounds, planes, blend)
 

@@ -58,6 +58,16 @@ def start(
     return objective, outset.scaled(objective, draft.encoding)
 
 
+def scaled_to_goal(
+    objective: PerceptualObjective,
+    found: Encoding,
+    pursuit: Pursuit,
+    bounds: tuple[float, float],
+) -> Draft:
+    """The original quantised by an encoding's steps and prices at the λ that the goal needs."""
+    return _Outset(pursuit, 0.0, bounds).scaled(objective, found)
+
+
 @dataclass(frozen=True)
 class _Outset:
     pursuit: Pursuit
