@@ -59,6 +59,10 @@ DECAY = 0.01
 """What an exponential schedule leaves of the rate at the end."""
 RISE = 0.03
 """J above the least so far by this part of the start's J has run away."""
+RAN_AWAY = "the descent ran away; it goes on by shorter steps: a lower learning_rate would suit"
+"""What is told where that happens."""
+STUCK = "no step lowers J: a lower learning_rate would suit, or J is as low as it gets"
+"""What is told of searches for a step, where the user gave a rate."""
 TRIES = 6
 """Rates that a line search tries for one step."""
 
@@ -106,6 +110,11 @@ class Choice:
             raise UsageError(
                 f"learning_rate {self.learning_rate!r} is not understood; give a number or auto"
             ) from None
+
+    @property
+    def stuck(self) -> str:
+        """What is to be told where no step lowers J; at rates of our own that is how it ends."""
+        return "" if self.learning_rate is None or self.automatic else STUCK
 
     def scheduled(self, rate: float, steps: int) -> Schedule:
         """The rate of each of so many steps."""
