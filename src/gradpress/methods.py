@@ -44,7 +44,7 @@ RATES = {
     "barzilai-borwein": 0.1,
     "momentum": 0.05,
     "nesterov": 0.05,
-    "adam": 0.02,
+    "adam": 0.1,
     "subgradient": 0.02,
     "accelerated": 0.05,
     "lbfgs": 0.1,
@@ -169,10 +169,15 @@ def _of_rate(choice: Choice, rate: float, schedule: Schedule) -> AnyMethod:
     return ProximalGradient(rate)
 
 
+def usual_method(loss: object) -> str:
+    """The one that brings a loss furthest down, as measured (``notes/methods.md``)."""
+    return "gradient" if loss == "mae" else PROXIMAL.method
+
+
 def _known(option: str, value: str, choices: Collection[str]) -> None:
     if value not in choices:
         raise UsageError(f"{option} {value!r} is not known; choose from {', '.join(choices)}")
 
 
 PROXIMAL = Choice()
-"""The default."""
+"""The default for all losses but ``mae``."""

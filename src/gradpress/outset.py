@@ -152,7 +152,7 @@ def lift_of(goal: Goal, evaluations: int, done: int = 0) -> float:
         case Target(metric, value) if metric.name == "ssimulacra2":
             most = max(0.21 * (90 - value), 0.2)
         case TargetSize():
-            most = -0.03
+            most = 0.06
         case _:
             most = 0.1
     return most * (LEFT**done - LEFT ** (done + max(evaluations, 0)))
