@@ -44,7 +44,7 @@ RATES = {
     "barzilai-borwein": 0.1,
     "momentum": 0.05,
     "nesterov": 0.05,
-    "adam": 0.1,
+    "adam": 0.05,
     "subgradient": 0.02,
     "accelerated": 0.05,
     "lbfgs": 0.1,
