@@ -34,7 +34,7 @@ from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.jpeg.start import prepare
 from gradpress.jpeg.tiles import Tiles
-from gradpress.methods import RATES, Choice
+from gradpress.methods import RATES, Choice, usual_method
 from gradpress.outset import BOUNDS
 from gradpress.perceive import Chase
 from gradpress.search import planes_of
@@ -44,12 +44,12 @@ from gradpress.workers import SERIAL
 PIXEL = {"mse": (SquaredError, 39.0, 2.0), "mae": (AbsoluteError, 3.1, 0.16)}
 """Losses that are sums over samples: λ of medium quality, and the curvature there."""
 PERCEPTUAL_LAGRANGIAN = 30.0
-COLUMNS = ("J", "J against the default's", "fell", "CPU s/MP")
+COLUMNS = ("J", "against the default", "fell", "CPU s/MP")
 PARTS = ("methods", "stochastic", "budgets")
 LOSSES = ("perceptual", "ssimulacra2", "mse", "mae")
 METHODS = tuple(name for name in RATES if name != "interior-point")
 MEGAPIXELS = (1.0, 4.0, 24.0)
-TIMED_STEPS = 12
+TIMED_STEPS = 60
 BUDGETS = (0.3, 0.6, 1.0, 2.0)
 """Bits per pixel."""
 
@@ -192,7 +192,7 @@ def by_method(done: list[Run], loss: str) -> str:
         cells = [method]
         for count in counts:
             ours = _falls(done, loss, method, count)
-            default = _falls(done, loss, METHODS[0], count)
+            default = _falls(done, loss, usual_method(loss), count)
             against = fmean(each.fall / default[picture].fall for picture, each in ours.items())
             cells += [
                 f"{100 * (fmean(each.fall for each in ours.values()) - 1):+.2f} %",
@@ -238,14 +238,8 @@ def batches(picture: Pixels) -> str:
                 for count in counts:
                     each = run(picture="", problem=problem, method=method, evaluations=count)
                     change = f"{100 * (each.fall - 1):+.2f} %"
-                    lines.append(
-                        [
-                            f"{size:g}, {loss}, {method}",
-                            str(count),
-                            change,
-                            f"{each.cpu_seconds:.2f}",
-                        ]
-                    )
+                    name = f"{size:g}, {loss}, {method}"
+                    lines.append([name, str(count), change, f"{each.cpu_seconds:.2f}"])
     return table(["megapixels, loss, method", "evaluations or rounds", "J", "CPU s/MP"], lines)
 
 
