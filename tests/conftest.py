@@ -5,9 +5,13 @@ from __future__ import annotations
 import io
 import os
 
+import hypothesis
 import numpy as np
 import PIL.Image
 import pytest
+
+hypothesis.settings.register_profile("busy", deadline=None)
+hypothesis.settings.load_profile("busy")
 
 
 def scene(height, width, seed=0):

@@ -10,12 +10,12 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from gradpress import outcomes
 from gradpress.batches import memory
 from gradpress.batches.batch import Ended, Means, Started, Stepped, parallel, serial
 from gradpress.batches.inputs import Found
 from gradpress.batches.outputs import Placing, plan
 from gradpress.batches.worker import Job
-from gradpress.commands import report
 from gradpress.errors import UsageError
 from tests.conftest import scene
 
@@ -219,4 +219,4 @@ def test_what_is_done_or_refused_is_not_started(folder, run):
     assert states(events) == ["skipped", "skipped", "failed", "skipped", "skipped"]
     started = [event.index for event in events if isinstance(event, Started)]
     assert started == [2]
-    assert report.exit_code(records_of(events)) == 1
+    assert outcomes.exit_code(records_of(events)) == 1

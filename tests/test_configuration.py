@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from gradpress.batches import worker
 from gradpress.commands import cli, configuration
-from gradpress.commands.report import Record
+from gradpress.outcomes import Record
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradpress
-from gradpress.commands import cli, report
-from gradpress.commands.report import printable
+from gradpress import outcomes
+from gradpress.commands import cli
 from gradpress.errors import GradpressError
 from gradpress.metrics import metric
 from gradpress.options import DEFAULTS
@@ -30,6 +30,7 @@ from gradpress.page import html, svg
 from gradpress.page.command import command, quoted
 from gradpress.page.markup import VOID, Markup, element, markup
 from gradpress.page.section import Subject, section, slug_of
+from gradpress.wording import printable
 from gradpress.workers import SERIAL
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&amp;</title></script>\n\x1b[31m\udcff.png"
@@ -75,7 +76,7 @@ def page(result):
 
 def page_of(result, name, output="out/photo.jpg", **options):
     subject = Subject(name, output, result, options)
-    record = report.finished(name, output, result, None)
+    record = outcomes.finished(name, output, result, None)
     before, after = html.frame([record], "1.0", alone=True)
     return before + section(subject, html.share(1)) + after
 
@@ -176,9 +177,9 @@ def test_grey_and_tiny_pictures_have_a_page(shape):
 
 def test_a_page_of_many_lists_them_all(result):
     records = [
-        report.finished(HOSTILE, "a.jpg", result, None),
-        report.finished("b.png", "b.jpg", replace(result, bytes_before=None), None),
-        report.failed("c.png", "is broken"),
+        outcomes.finished(HOSTILE, "a.jpg", result, None),
+        outcomes.finished("b.png", "b.jpg", replace(result, bytes_before=None), None),
+        outcomes.failed("c.png", "is broken"),
     ]
     before, after = html.frame(records, "1.0", alone=False)
     sections = [

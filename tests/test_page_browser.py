@@ -12,7 +12,7 @@ import pytest
 from conftest import png, scene
 
 import gradpress
-from gradpress.commands import report
+from gradpress import outcomes
 from gradpress.page import html
 from gradpress.page.section import Subject, section
 
@@ -60,7 +60,7 @@ def batch(browser, results, tmp_path):
 
 
 def opened(browser, folder, results):
-    records = [report.finished(name, f"{name}.jpg", r, None) for name, r in results.items()]
+    records = [outcomes.finished(name, f"{name}.jpg", r, None) for name, r in results.items()]
     before, after = html.frame(records, "1.0", alone=len(records) == 1)
     sections = [
         section(

@@ -15,7 +15,7 @@ from conftest import png, scene
 from gradpress import compress
 from gradpress.batches import worker
 from gradpress.commands import cli
-from gradpress.commands.report import failed
+from gradpress.outcomes import failed
 from gradpress.reports import HISTORY, records_text
 
 

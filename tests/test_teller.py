@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from gradpress import outcomes
 from gradpress.batches.batch import Ended, Started, Stepped
 from gradpress.batches.outputs import Task
 from gradpress.batches.worker import Progress
-from gradpress.commands import report
 from gradpress.commands.console import Display
 from gradpress.commands.interrupts import Interrupts
 from gradpress.commands.teller import Teller, Telling, time_left
-from tests.test_report import RECORD
+from tests.test_outcomes import RECORD
 
 PROGRESS = Progress(3, "psnr", 2, 38.011, 1234)
 
@@ -36,9 +36,9 @@ class Ears:
 def test_lines_come_in_the_order_of_the_inputs(tmp_path):
     ears = Ears(tmp_path)
     for index in (2, 0):
-        ears.teller.take(Ended(index, report.failed(f"{index}.png", "is broken")))
+        ears.teller.take(Ended(index, outcomes.failed(f"{index}.png", "is broken")))
     assert ears.said == ["gradpress: 0.png: is broken"]
-    ears.teller.take(Ended(1, report.skipped("1.png", "it is there")))
+    ears.teller.take(Ended(1, outcomes.skipped("1.png", "it is there")))
     assert ears.said[1:] == ["1.png  skipped: it is there", "gradpress: 2.png: is broken"]
     records = ears.teller.finish("")
     assert [record.input for record in records] == ["0.png", "1.png", "2.png"]

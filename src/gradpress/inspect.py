@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gradpress import findings
-from gradpress.commands.report import printable
 from gradpress.findings import Findings
 from gradpress.jpeg import metadata, quality, reader
 from gradpress.jpeg.colour import colour_model, component_names
@@ -15,6 +14,7 @@ from gradpress.jpeg.metadata import Metadata
 from gradpress.jpeg.params import ZIGZAG
 from gradpress.jpeg.reader import Frame, Jpeg, QuantisationTable, StoredScan
 from gradpress.jpeg.segments import APP0, APP15, COM, DAC, DHT, DQT, DRI, Kind, Part, marker_name
+from gradpress.wording import printable
 
 OWN_TABLES = 0.25
 """From this mean deviation on libjpeg's quality says little about tables."""

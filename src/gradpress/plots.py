@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gradpress.commands.report import saving
 from gradpress.descent import History
 from gradpress.errors import GradpressError
 from gradpress.image import Image
@@ -22,6 +21,7 @@ from gradpress.maps import Plane, decoded_planes, error_range, luma_error
 from gradpress.metrics import metric
 from gradpress.page.svg import amount
 from gradpress.result import Result
+from gradpress.wording import saving
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

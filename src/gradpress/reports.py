@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from gradpress.commands import report
+from gradpress import outcomes, wording
 from gradpress.commands.console import installed_version, told
-from gradpress.commands.report import Account, Record
 from gradpress.errors import UsageError
 from gradpress.files import write_atomically
+from gradpress.outcomes import Account, Record
 
 if TYPE_CHECKING:
     from gradpress.options import Options
@@ -140,7 +140,7 @@ class Reports:
         if _is_page(path):
             return self._page(records)
         if path.suffix.lower() == JSON:
-            return report.document(records, installed_version()).encode("ascii") + b"\n"
+            return outcomes.document(records, installed_version()).encode("ascii") + b"\n"
         return records_text(records).encode()
 
     def _page(self, records: Sequence[Record]) -> Iterator[bytes]:
@@ -171,11 +171,11 @@ def history_text(rows: Iterable[tuple[str, ...]], *, alone: bool) -> str:
 
 def _flat(record: Record) -> dict[str, object]:
     flat: dict[str, object] = {}
-    for name, value in report.fields(record).items():
+    for name, value in outcomes.fields(record).items():
         if isinstance(value, dict):
             flat |= {f"{name}.{key}": each for key, each in value.items()}
         elif name not in ("goal", "metrics"):
-            flat[name] = report.printable(value) if isinstance(value, str) else value
+            flat[name] = wording.printable(value) if isinstance(value, str) else value
     return flat
 
 

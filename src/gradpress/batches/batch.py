@@ -13,13 +13,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
+from gradpress import outcomes
 from gradpress.batches.hands import WORKING, Hand, State
 from gradpress.batches.memory import admitted
 from gradpress.batches.outputs import Task
 from gradpress.batches.worker import Job, Needs, Progress, attempt, name_of
-from gradpress.commands import report
-from gradpress.commands.report import Record
 from gradpress.errors import UsageError
+from gradpress.outcomes import Record
 
 TICK = 0.2
 """Seconds after which the batch looks up even if nothing happened."""
@@ -140,11 +140,11 @@ def _refused(task: Task, job: Job, means: Means, stop: Stop) -> Record | None:
     """The record of a task that is not begun."""
     name = name_of(task.source)
     if stop() or means.seconds() == 0:
-        return report.not_started(name, INTERRUPTED if stop() else TIME_UP)
+        return outcomes.not_started(name, INTERRUPTED if stop() else TIME_UP)
     if means.memory_limit is None:
         return None
     refusal = means.refusal(job.needed(task))
-    return None if refusal is None else report.failed(name, refusal)
+    return None if refusal is None else outcomes.failed(name, refusal)
 
 
 class _Batch:
@@ -262,7 +262,7 @@ class _Batch:
         hand.end()
 
     def _failed(self, hand: Hand, reason: str) -> Ended:
-        return Ended(hand.index, report.failed(name_of(self.tasks[hand.index].source), reason))
+        return Ended(hand.index, outcomes.failed(name_of(self.tasks[hand.index].source), reason))
 
     def _not_started(self, index: int, reason: str) -> Ended:
-        return Ended(index, report.not_started(name_of(self.tasks[index].source), reason))
+        return Ended(index, outcomes.not_started(name_of(self.tasks[index].source), reason))

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gradpress import outcomes
 from gradpress.batches import memory
 from gradpress.batches.outputs import Placing, Task, make_folder_for
-from gradpress.commands import report
 from gradpress.commands.console import peak_rss_bytes, told
-from gradpress.commands.report import Record
 from gradpress.errors import GradpressError, OutputExists, UsageError
 from gradpress.files import STREAM, is_same_file, keep_backup, write_atomically, write_stdout
+from gradpress.outcomes import Record
 from gradpress.remote import Url, size, write
 from gradpress.reports import Wanted
 
@@ -109,10 +109,10 @@ def attempt(
     """
     name = name_of(task.source)
     if task.refusal is not None:
-        yield report.failed(name, task.refusal)
+        yield outcomes.failed(name, task.refusal)
         return
     if task.done is not None:
-        yield report.skipped(name, task.done)
+        yield outcomes.skipped(name, task.done)
         return
     try:
         before = _status(task.source) if isinstance(task.source, Path) else None
@@ -121,15 +121,15 @@ def attempt(
         result = yield from _compressed(task, job, seconds, enough)
         output = name_of(task.output)
         account = job.wanted.account(name, output, result, job.options)
-        record = report.finished(name, output, result, peak_rss_bytes(), account)
+        record = outcomes.finished(name, output, result, peak_rss_bytes(), account)
         record = _delivered(task, job, result, before, record)
     except UsageError:
         raise
     except Exception as error:
         if isinstance(error, OutputExists) and task.resumable:
-            record = report.skipped(name, f"{task.output} is there already")
+            record = outcomes.skipped(name, f"{task.output} is there already")
         else:
-            record = report.failed(name, told(error))
+            record = outcomes.failed(name, told(error))
     yield record
 
 
@@ -168,7 +168,9 @@ def _progress(snapshot: Snapshot) -> Progress:
 
 
 def _early(result: Result) -> Result:
-    return result if result.status.value == report.PASSED_THROUGH else replace(result, reason=EARLY)
+    return (
+        result if result.status.value == outcomes.PASSED_THROUGH else replace(result, reason=EARLY)
+    )
 
 
 def _delivered(
@@ -176,7 +178,7 @@ def _delivered(
 ) -> Record:
     """Put the result where it belongs, if it belongs anywhere."""
     placing, path = job.placing, task.output
-    unchanged = record.status == report.PASSED_THROUGH
+    unchanged = record.status == outcomes.PASSED_THROUGH
     like = before if placing.preserve else None
     if not job.writes:
         return replace(record, output=None)
@@ -185,14 +187,14 @@ def _delivered(
     elif isinstance(path, Url):
         return _uploaded(task.source, path, placing, result, record)
     elif placing.in_place:
-        if unchanged or record.status == report.UNREACHABLE:
+        if unchanged or record.status == outcomes.UNREACHABLE:
             return replace(record, output=None)
         _check_untouched(path, before)
         if placing.backup:
             keep_backup(path)
         write_atomically(path, result.data, overwrite=True, like=like)
     elif placing.overwrite == "smaller" and _is_as_small(path, result):
-        return report.skipped(record.input, f"{path} is there already, and as small")
+        return outcomes.skipped(record.input, f"{path} is there already, and as small")
     elif not (unchanged and is_same_file(task.source, path)):
         make_folder_for(task)
         write_atomically(path, result.data, overwrite=placing.overwrite != "never", like=like)
@@ -202,8 +204,8 @@ def _delivered(
 def _uploaded(source: object, url: Url, placing: Placing, result: Result, record: Record) -> Record:
     """Put the result behind a URL."""
     if placing.overwrite == "smaller" and (size(url) or math.inf) <= len(result.data):
-        return report.skipped(record.input, f"{url} is there already, and as small")
-    if source != url or record.status != report.PASSED_THROUGH:
+        return outcomes.skipped(record.input, f"{url} is there already, and as small")
+    if source != url or record.status != outcomes.PASSED_THROUGH:
         write(url, result.data, overwrite=placing.overwrite != "never")
     return record
 

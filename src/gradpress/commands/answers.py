@@ -10,9 +10,9 @@ from typing import Any
 import click
 
 from gradpress.commands.console import INTERRUPTED, installed_version, say, told
-from gradpress.commands.report import printable
 from gradpress.errors import UsageError
 from gradpress.files import write_stdout
+from gradpress.wording import printable
 
 SCHEMA = 1
 """Of each verb's JSON document; it changes when a key changes its meaning or goes."""

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 from click.core import ParameterSource
 
+from gradpress import outcomes, wording
 from gradpress.batches import batch
 from gradpress.batches.batch import Ended, Means, Stepped
 from gradpress.batches.inputs import JPEG_SUFFIXES, SUFFIXES, Found, Gathering, Search, gather
 from gradpress.batches.memory import available
 from gradpress.batches.outputs import Placing, Task, look, plan
 from gradpress.batches.worker import Job
-from gradpress.commands import report
 from gradpress.commands.arguments import VERBS, arguments
 from gradpress.commands.configuration import configure, hint
 from gradpress.commands.console import (
@@ -34,12 +34,12 @@ from gradpress.commands.console import (
     say,
 )
 from gradpress.commands.interrupts import Interrupts
-from gradpress.commands.report import Record
 from gradpress.commands.teller import Teller, Telling
 from gradpress.errors import GradpressError, UsageError
 from gradpress.files import STREAM, sweep, write_stdout
 from gradpress.goal import request_from_options
 from gradpress.metadata.policy import policy_of
+from gradpress.outcomes import Record
 from gradpress.reports import Reports, Wanted
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class _Press(click.Command):
             try:
                 configure(ctx, given)
             except UsageError as error:
-                raise click.UsageError(report.printable(str(error)), ctx) from error
+                raise click.UsageError(wording.printable(str(error)), ctx) from error
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
@@ -157,15 +157,17 @@ def main(
         options["threads"] = limits.threads or max(1, available_cores() // means.jobs)
         records, interrupted = process(tasks, Job(options, placing, wanted, writes), means, telling)
         if telling.as_json == "document":
-            write_stdout(report.document(records, installed_version()).encode("ascii") + b"\n")
+            write_stdout(outcomes.document(records, installed_version()).encode("ascii") + b"\n")
         if interrupted:
             say("gradpress: interrupted; what was finished is kept, nothing is half-done")
         code = (
-            report.check_code(records, given["min_savings"]) if check else report.exit_code(records)
+            outcomes.check_code(records, given["min_savings"])
+            if check
+            else outcomes.exit_code(records)
         )
         code = INTERRUPTED if interrupted else code
     except UsageError as error:
-        raise click.UsageError(report.printable(f"{error}{hint(context)}")) from error
+        raise click.UsageError(wording.printable(f"{error}{hint(context)}")) from error
     except GradpressError as error:
         say(f"gradpress: {error}")
         code = 1

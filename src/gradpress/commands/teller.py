@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from gradpress import outcomes, wording
 from gradpress.batches.batch import Ended, Event, Started, Stepped
 from gradpress.batches.outputs import Task
 from gradpress.batches.worker import Progress, name_of
-from gradpress.commands import report
 from gradpress.commands.console import Display
-from gradpress.commands.report import Record
+from gradpress.outcomes import Record
 
 
 @dataclass(frozen=True)
@@ -61,30 +61,30 @@ class Teller:
         """Give all records; whatever has none was not started, for that reason."""
         for index, task in enumerate(self._tasks):
             if index not in self._records:
-                self._end(index, report.not_started(name_of(task.source), reason))
+                self._end(index, outcomes.not_started(name_of(task.source), reason))
         records = [self._records[index] for index in range(len(self._tasks))]
-        total = report.summary(records)
+        total = outcomes.summary(records)
         if self._telling.as_json == "lines":
-            self._stream(report.event("summary", **asdict(total)))
+            self._stream(outcomes.event("summary", **asdict(total)))
         if len(records) > 1 and not self._telling.quiet:
-            self._shown.say(report.summary_line(total))
+            self._shown.say(outcomes.summary_line(total))
         return records
 
     def _end(self, index: int, record: Record) -> None:
         self._records[index] = record
-        bad = record.status in (report.FAILED, report.NOT_STARTED)
-        self._line("failed" if bad else "finished", index, **report.fields(record))
+        bad = record.status in (outcomes.FAILED, outcomes.NOT_STARTED)
+        self._line("failed" if bad else "finished", index, **outcomes.fields(record))
         while self._told in self._records:
             told = self._records[self._told]
             telling = self._telling
-            for line in report.text(told, verbose=telling.verbose, quiet=telling.quiet):
+            for line in outcomes.text(told, verbose=telling.verbose, quiet=telling.quiet):
                 self._shown.say(line)
             self._told += 1
 
     def _line(self, name: str, index: int, **values: object) -> None:
         if self._telling.as_json == "lines":
             source = name_of(self._tasks[index].source)
-            self._stream(report.event(name, **({"input": source} | values)))
+            self._stream(outcomes.event(name, **({"input": source} | values)))
 
     def _output(self, index: int) -> str:
         return name_of(self._tasks[index].output)
@@ -92,14 +92,14 @@ class Teller:
     def _state(self) -> str:
         """What is under way, and how long it will take yet."""
         pictures = [
-            report.progress(name_of(self._tasks[index].source), progress.parts)
+            outcomes.progress(name_of(self._tasks[index].source), progress.parts)
             for index, progress in self._under_way.items()
         ]
         if len(self._tasks) == 1:
             return " ".join(pictures)
         done = sum(self._sizes[index] for index in self._records)
         seconds = time_left(done, sum(self._sizes), time.monotonic() - self._began)
-        left = [] if seconds is None else [f"{report.duration(seconds)} left"]
+        left = [] if seconds is None else [f"{wording.duration(seconds)} left"]
         return "  ".join([f"{len(self._records)}/{len(self._tasks)}", *left, *pictures])
 
 

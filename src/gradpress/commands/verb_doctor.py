@@ -9,7 +9,7 @@ import click
 
 from gradpress.commands.answers import AS_JSON, CONTEXT, answer, document, ended
 from gradpress.commands.console import say
-from gradpress.commands.report import printable
+from gradpress.wording import printable
 
 HELP = """Say what this installation is made of, and whether it works.
 

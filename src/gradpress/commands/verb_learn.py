@@ -20,9 +20,9 @@ from gradpress.commands.console import (
     say,
     told,
 )
-from gradpress.commands.report import printable
 from gradpress.errors import UsageError
 from gradpress.files import write_atomically, write_stdout
+from gradpress.wording import printable
 
 if TYPE_CHECKING:
     from gradpress.learn import Lesson, State

@@ -25,12 +25,13 @@ from gradpress.commands.console import (
     say,
     told,
 )
-from gradpress.commands.report import FAILED, printable
 from gradpress.commands.verb_completion import completion
 from gradpress.commands.verb_doctor import doctor
 from gradpress.commands.verb_learn import learn
 from gradpress.errors import UsageError
 from gradpress.files import STREAM
+from gradpress.outcomes import FAILED
+from gradpress.wording import printable
 
 if TYPE_CHECKING:
     from gradpress.compare import Comparison

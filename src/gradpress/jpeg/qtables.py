@@ -13,19 +13,13 @@ from numpy.typing import NDArray
 
 from gradpress.errors import UsageError
 from gradpress.jpeg.params import ZIGZAG, Steps
+from gradpress.jpeg.quality import CHROMINANCE, LUMINANCE
 
 SCHEMA = 1
 MOST_BYTES = 1 << 20
 """Of a file of tables; what follows is not read."""
 
-STANDARD = np.array([
-    [16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
-     14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
-     18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
-     49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99],
-    [17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99,
-     24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99, *[99] * 32],
-])[:, ZIGZAG]  # fmt: skip
+STANDARD = np.array([LUMINANCE, CHROMINANCE]).reshape(2, 64)[:, ZIGZAG]
 """``(2, 64)``: T.81's examples for luma and chroma (tables K.1 and K.2), zigzag order."""
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gradpress.commands.report import printable
 from gradpress.options import DEFAULTS
+from gradpress.wording import printable
 
 NOT_ASKED = ("name", "threads")
 """Options that leave the file as it is."""

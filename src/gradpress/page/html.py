@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from importlib.resources import files
 from string import Template
 
-from gradpress.commands.report import COMPRESSED, Record, saving
 from gradpress.metrics import metric
+from gradpress.outcomes import COMPRESSED, Record
 from gradpress.page.markup import Markup, element, join, markup
 from gradpress.page.panels import score
 from gradpress.page.section import slug_of
+from gradpress.wording import saving
 
 MOST_IMAGES = 3_300_000
 """Bytes of images for one picture: a third more as text, and the page stays below 5 MB."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
-from gradpress.commands.report import printable
+from gradpress.wording import printable
 
 VOID = frozenset(("img", "input", "meta"))
 """Elements that have no end."""

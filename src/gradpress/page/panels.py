@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from gradpress.commands.report import chroma, saving
 from gradpress.descent import History
 from gradpress.jpeg.params import ZIGZAG
 from gradpress.metrics import Metric, metric
@@ -19,6 +18,7 @@ from gradpress.page.command import asked
 from gradpress.page.markup import Markup, element, join
 from gradpress.page.svg import SMALL, Series, chart
 from gradpress.result import Result
+from gradpress.wording import chroma, saving
 
 COMPONENTS = ("Y", "Cb", "Cr")
 ALWAYS = ("loss", "effort", "chroma_subsampling", "progressive")

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from gradpress.commands.report import saving
 from gradpress.image import Image
 from gradpress.jpeg import reader
 from gradpress.jpeg.heat import BlockBits, bits_map
@@ -25,6 +24,7 @@ from gradpress.page.markup import Markup, element
 from gradpress.page.pictures import Sheets, views
 from gradpress.page.viewer import viewer
 from gradpress.result import Result
+from gradpress.wording import saving
 from gradpress.workers import SERIAL, Workers
 
 QUALITIES = (20, 40, 60, 75, 85, 92, 96)

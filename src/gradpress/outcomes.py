@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradpress.goal import Goal, Lagrangian, Lossless, Marked, Target, TargetSize
 from gradpress.metrics import metric
+from gradpress.wording import chroma, printable, saving
 
 if TYPE_CHECKING:
     from gradpress.result import Result
@@ -297,32 +298,10 @@ def event(name: str, **values: Any) -> str:  # noqa: ANN401
     return json.dumps({"event": name, **finite}, allow_nan=False)
 
 
-def duration(seconds: float) -> str:
-    """Say about how long: ``40 s``, ``12 min`` or ``3 h 20 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def _score(name: str, value: float) -> str:
     if name == "psnr":
         return f"{value:.2f} dB"
     return f"{name} {value:.{metric(name).digits}f}"
-
-
-def chroma(subsampling: str | None) -> str:
-    """Write ``420`` as people do: 4:2:0."""
-    name = subsampling or ""
-    return ":".join(name) if name.isdigit() else name
-
-
-def printable(text: str) -> str:
-    """Escape what would break a line or steer a terminal."""
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in text
-    )
 
 
 def _numbers(record: Record) -> list[str]:
@@ -338,12 +317,6 @@ def _numbers(record: Record) -> list[str]:
         parts.append(record.goal.reason)
     parts.append(f"{record.steps} step{'' if record.steps == 1 else 's'}")
     return [*parts, f"{record.seconds or 0:.2f} s"]
-
-
-def saving(before: int, after: int) -> str:
-    """Say by how many per cent the file shrank (−) or grew (+)."""
-    change = 100 * (after - before) / before
-    return f"{change:+.1f} %".replace("-", "−")
 
 
 def _finite(value: float) -> float | None:
