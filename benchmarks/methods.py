@@ -193,10 +193,10 @@ def by_method(done: list[Run], loss: str) -> str:
         for count in counts:
             ours = _falls(done, loss, method, count)
             default = _falls(done, loss, usual_method(loss), count)
-            against = fmean(each.fall / default[picture].fall for picture, each in ours.items())
+            against = [ours[p].fall / default[p].fall - 1 for p in ours.keys() & default.keys()]
             cells += [
                 f"{100 * (fmean(each.fall for each in ours.values()) - 1):+.2f} %",
-                f"{100 * (against - 1):+.2f} %",
+                f"{100 * fmean(against):+.2f} %" if against else "",
                 f"{sum(each.fall < 1 for each in ours.values())} of {len(ours)}",
                 f"{fmean(each.cpu_seconds for each in ours.values()):.2f}",
             ]

@@ -175,7 +175,7 @@ def test_the_slope_says_how_j_changes_in_the_mean(loss):
 
 
 def test_tiles_are_the_whole_cut_into_pieces():
-    pixels = scene(560, 300)
+    pixels = scene(700, 300)
     objective, draft, planes, blend = problem(pixels, "mse", "444")
     latent = Latent(objective, draft.encoding)
     tiles = Tiles(planes, blend, latent)
@@ -191,7 +191,7 @@ def test_tiles_are_the_whole_cut_into_pieces():
 
 
 def test_stochastic_steps_depend_on_the_seed_alone():
-    pixels = scene(300, 560)
+    pixels = scene(300, 700)
     options = {"method": "sgd", "lagrangian": 30.0, "iterations": 1, "progressive": "off"}
     files = [
         gradpress.compress(pixels, seed=seed, threads=threads, **options).data

@@ -48,7 +48,7 @@ RATES = {
     "subgradient": 0.02,
     "accelerated": 0.05,
     "lbfgs": 0.1,
-    "sgd": 0.12,
+    "sgd": 0.2,
     "interior-point": 0.1,
 }
 """Methods, and the learning rate of each if none is given."""
