@@ -88,7 +88,7 @@ class Problem:
         """J by evaluation at which a step ends; the start first."""
         choice = Choice(method, rate)
         steps: Iterator[Step[Draft]] | Iterator[Step[object]]
-        if method == "proximal":
+        if method == "proximal" and self.loss_name != "mae":
             steps = self._proximal(choice, evaluations)
         else:
             steps = steps_of(
@@ -100,12 +100,10 @@ class Problem:
                 return
 
     def _proximal(self, choice: Choice, evaluations: int) -> Iterator[Step[object]]:
-        """The default's: whole proximal steps, or on perceptual losses short ones."""
+        """The default's: on squared error whole proximal steps, on perceptual losses short ones."""
         encoding = self.draft.encoding
-        if self.loss_name in PIXEL:
-            objective = JpegObjective(
-                self.objective.layout, PIXEL[self.loss_name][0](self.planes), SERIAL
-            )
+        if self.loss_name == "mse":
+            objective = JpegObjective(self.objective.layout, SquaredError(self.planes), SERIAL)
             yield from iterate(objective, encoding, ProximalGradient(1.0, shrink=0.5))
         goal, rate = Lagrangian(encoding.lagrangian), choice.scheduled(choice.rate, evaluations)
         chase = Chase(goal, lambda _: 0.0, 0.0, evaluations, BOUNDS, rate)

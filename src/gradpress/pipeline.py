@@ -206,7 +206,7 @@ def _by_pixel(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Meas
     chosen = plan(starts, job.goal, distortion, planes.size, overhead, job.effort.sampled)
     first = first_encoding(chosen, job.goal, distortion, planes.size, workers)
     unit = price(chosen.forecast, distortion, planes.size) / chosen.forecast.lagrangian
-    if job.choice != replace(PROXIMAL, seed=job.choice.seed):
+    if job.loss != "mse" or job.choice != replace(PROXIMAL, seed=job.choice.seed):
         return descend_by_pixel(
             chosen.start, first, 2 * unit, job.choice, job.evaluations, pursuit,
             lambda part: loss(part, workers), planes,
