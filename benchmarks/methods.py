@@ -8,10 +8,12 @@ the stochastic steps' cost grows with the picture, and how the interior point ke
 from __future__ import annotations
 
 import argparse
+import csv
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, fields
 from functools import partial
+from itertools import product
 from pathlib import Path
 from statistics import fmean
 
@@ -32,7 +34,7 @@ from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.jpeg.start import prepare
 from gradpress.jpeg.tiles import Tiles
-from gradpress.methods import RATES, Choice
+from gradpress.methods import RATES, Choice, usual_method
 from gradpress.outset import BOUNDS
 from gradpress.perceive import Chase
 from gradpress.search import planes_of
@@ -42,11 +44,13 @@ from gradpress.workers import SERIAL
 PIXEL = {"mse": (SquaredError, 39.0, 2.0), "mae": (AbsoluteError, 3.1, 0.16)}
 """Losses that are sums over samples: λ of medium quality, and the curvature there."""
 PERCEPTUAL_LAGRANGIAN = 30.0
+COLUMNS = ("J", "against the default", "fell", "CPU s/MP")
+PARTS = ("methods", "stochastic", "budgets")
 LOSSES = ("perceptual", "ssimulacra2", "mse", "mae")
 METHODS = tuple(name for name in RATES if name != "interior-point")
 MEGAPIXELS = (1.0, 4.0, 24.0)
-TIMED_STEPS = 12
-BUDGETS = (0.4, 0.8, 1.6)
+TIMED_STEPS = 60
+BUDGETS = (0.3, 0.6, 1.0, 2.0)
 """Bits per pixel."""
 
 
@@ -112,19 +116,63 @@ class Problem:
 class Run:
     """One method on one problem."""
 
+    picture: str
+    loss: str
+    method: str
+    evaluations: int
+    """Of J and its gradient that were granted, after the start's."""
     fall: float
     """The least J over that of the start."""
     cpu_seconds: float
     """Per megapixel."""
 
 
-def run(problem: Problem, method: str, evaluations: int) -> Run:
+def run(picture: str, problem: Problem, method: str, evaluations: int) -> Run:
     """Descend."""
     began = time.process_time()
     values = list(problem.steps(method, evaluations))
     spent = time.process_time() - began
     first = problem.objective.evaluate(problem.draft).value
-    return Run(min(values) / first, spent / (problem.planes[0].size / 1e6))
+    seconds = spent / (problem.planes[0].size / 1e6)
+    return Run(picture, problem.loss_name, method, evaluations, min(values) / first, seconds)
+
+
+def runs(
+    paths: list[Path],
+    side: int | None,
+    losses: list[str],
+    methods: list[str],
+    evaluations: list[int],
+) -> Iterator[Run]:
+    """Methods, picture by picture."""
+    for path in paths:
+        pixels = centre(read_pixels(path), side)
+        for loss in losses:
+            problem = Problem.of(pixels, loss)
+            for method, count in product(methods, evaluations):
+                yield run(path.stem, problem, method, count)
+
+
+def write(path: Path, done: list[Run]) -> None:
+    """A TSV file with a heading line."""
+    with path.open("w", newline="") as sink:
+        writer = csv.writer(sink, delimiter="\t", lineterminator="\n")
+        writer.writerow(field.name for field in fields(Run))
+        for each in done:
+            *names, fall, seconds = astuple(each)
+            writer.writerow([*names, f"{fall:.6f}", f"{seconds:.3f}"])
+
+
+def read(path: Path) -> list[Run]:
+    """What :func:`write` wrote."""
+    with path.open(newline="") as source:
+        return [
+            Run(
+                row["picture"], row["loss"], row["method"], int(row["evaluations"]),
+                float(row["fall"]), float(row["cpu_seconds"]),
+            )
+            for row in csv.DictReader(source, delimiter="\t")
+        ]  # fmt: skip
 
 
 def centre(pixels: Pixels, side: int | None) -> Pixels:
@@ -135,20 +183,32 @@ def centre(pixels: Pixels, side: int | None) -> Pixels:
     return pixels[top : top + side, left : left + side].copy()
 
 
-def by_method(pictures: list[Pixels], evaluations: int) -> str:
-    """The table of methods and losses."""
-    problems = {name: [Problem.of(pixels, name) for pixels in pictures] for name in LOSSES}
+def by_method(done: list[Run], loss: str) -> str:
+    """The table of one loss: J against the start's and the default's, pictures, CPU time."""
+    counts = sorted({each.evaluations for each in done if each.loss == loss})
+    heading = [f"{loss}: method", *(f"{title}, {n}" for n in counts for title in COLUMNS)]
     lines = []
-    for method in METHODS:
+    for method in dict.fromkeys(each.method for each in done):
         cells = [method]
-        for name in LOSSES:
-            runs = [run(problem, method, evaluations) for problem in problems[name]]
-            fell = sum(each.fall < 1 for each in runs) / len(runs)
-            change = 100 * (fmean(each.fall for each in runs) - 1)
-            seconds = fmean(each.cpu_seconds for each in runs)
-            cells.append(f"{change:+.2f} % ({fell:.0%}, {seconds:.2f} s)")
+        for count in counts:
+            ours = _falls(done, loss, method, count)
+            default = _falls(done, loss, usual_method(loss), count)
+            against = [ours[p].fall / default[p].fall - 1 for p in ours.keys() & default.keys()]
+            cells += [
+                f"{100 * (fmean(each.fall for each in ours.values()) - 1):+.2f} %",
+                f"{100 * fmean(against):+.2f} %" if against else "",
+                f"{sum(each.fall < 1 for each in ours.values())} of {len(ours)}",
+                f"{fmean(each.cpu_seconds for each in ours.values()):.2f}",
+            ]
         lines.append(cells)
-    return table(["method", *LOSSES], lines)
+    return table(heading, lines)
+
+
+def _falls(done: list[Run], loss: str, method: str, evaluations: int) -> dict[str, Run]:
+    wanted = (loss, method, evaluations)
+    return {
+        each.picture: each for each in done if (each.loss, each.method, each.evaluations) == wanted
+    }
 
 
 def stochastic(picture: Pixels) -> str:
@@ -166,6 +226,21 @@ def stochastic(picture: Pixels) -> str:
         seconds = (time.process_time() - began) / TIMED_STEPS
         lines.append([f"{size:g}", str(tiles.count), f"{1000 * seconds:.1f}"])
     return table(["megapixels", "tiles", "CPU ms per step"], lines)
+
+
+def batches(picture: Pixels) -> str:
+    """J by whole gradients and by stochastic rounds, so that equal times can be compared."""
+    lines = []
+    for size in MEGAPIXELS[:2]:
+        for loss in ("ssimulacra2", "mse"):
+            problem = Problem.of(tiled(picture, size), loss)
+            for method, counts in (("gradient", (6, 8)), ("sgd", (4, 6, 8))):
+                for count in counts:
+                    each = run(picture="", problem=problem, method=method, evaluations=count)
+                    change = f"{100 * (each.fall - 1):+.2f} %"
+                    name = f"{size:g}, {loss}, {method}"
+                    lines.append([name, str(count), change, f"{each.cpu_seconds:.2f}"])
+    return table(["megapixels, loss, method", "evaluations or rounds", "J", "CPU s/MP"], lines)
 
 
 def budgets(pictures: list[Pixels]) -> str:
@@ -186,20 +261,35 @@ def budgets(pictures: list[Pixels]) -> str:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, help="of pictures; or the TSV of an earlier run")
     parser.add_argument("--pictures", type=int, metavar="N", help="so many, spread over the folder")
     parser.add_argument("--side", type=int, metavar="PIXELS", help="of their middles only")
-    parser.add_argument("--evaluations", type=int, default=8, metavar="N")
-    parser.add_argument("--parts", nargs="+", default=["methods", "stochastic", "budgets"])
+    parser.add_argument("--losses", nargs="+", choices=LOSSES, default=list(LOSSES))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
+    parser.add_argument("--evaluations", nargs="+", type=int, default=[8], metavar="N")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--output", type=Path, metavar="TSV", help="keep the runs of the methods")
     given = parser.parse_args()
+    if given.folder.suffix == ".tsv":
+        print_tables(read(given.folder))
+        return
     paths = spread(pictures_in(given.folder), given.pictures)
-    pictures = [centre(read_pixels(path), given.side) for path in paths]
     if "methods" in given.parts:
-        print(by_method(pictures, given.evaluations), end="\n\n")
+        done = list(runs(paths, given.side, given.losses, given.methods, given.evaluations))
+        if given.output:
+            write(given.output, done)
+        print_tables(done)
     if "stochastic" in given.parts:
         print(stochastic(read_pixels(paths[0])), end="\n\n")
+        print(batches(read_pixels(paths[0])), end="\n\n")
     if "budgets" in given.parts:
-        print(budgets(pictures))
+        print(budgets([centre(read_pixels(path), given.side) for path in paths]))
+
+
+def print_tables(done: list[Run]) -> None:
+    """One table for each loss."""
+    for loss in dict.fromkeys(each.loss for each in done):
+        print(by_method(done, loss), end="\n\n")
 
 
 if __name__ == "__main__":

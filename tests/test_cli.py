@@ -169,7 +169,7 @@ def test_options_reach_the_library_under_their_own_names(gradpress, compress):
         "progressive": "off",
         "effort": 7,
         "threads": 3,
-        "method": "proximal",
+        "method": None,
         "learning_rate": None,
         "schedule": None,
         "iterations": None,

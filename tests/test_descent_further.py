@@ -32,6 +32,7 @@ from gradpress.descent import (
     Drawn,
     Gradient,
     Guarded,
+    GuardedRounds,
     InteriorPoint,
     Momentum,
     ProximalGradient,
@@ -237,6 +238,32 @@ def test_equal_seeds_draw_alike_and_others_do_not():
     one, same, other = (Sampled(Apart(30), 4, seed) for seed in (5, 5, 6))
     assert [one.draw(k) for k in range(9)] == [same.draw(k) for k in range(9)]
     assert [one.draw(k) for k in range(9)] != [other.draw(k) for k in range(9)]
+
+
+def test_stochastic_rounds_that_run_away_are_cut_until_they_converge():
+    """Parts are 1/2 (x - k)² of their own x: steps above 2 diverge."""
+    problem, told = Apart(6), []
+    start = Drawn(0, tuple(np.zeros(3) for _ in range(6)))
+    method = GuardedRounds(constant(4 / 6), problem.count, told=told.append)
+    for step in iterate(Sampled(problem), start, method, max_steps=120):
+        last = step.params.params
+    assert told == [0.25]
+    assert [float(part[0]) for part in last] == pytest.approx([0, 1, 2, 3, 4, 5], abs=1e-3)
+
+
+def test_stochastic_rounds_that_do_not_run_away_are_those_without_a_guard():
+    problem = Apart(5)
+    start = Drawn(0, tuple(np.zeros(3) for _ in range(5)))
+    plain, guarded = (
+        [step.params for step in iterate(Sampled(problem), start, method, max_steps=12)]
+        for method in (
+            StochasticGradient(constant(0.1)),
+            GuardedRounds(constant(0.1), problem.count),
+        )
+    )
+    for one, other in zip(plain, guarded, strict=True):
+        assert one.turn == other.turn
+        assert all(map(np.array_equal, one.params, other.params))
 
 
 RUNAWAYS = {

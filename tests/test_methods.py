@@ -100,6 +100,43 @@ def test_a_rate_that_is_found_lowers_j_and_a_wild_one_is_cut_and_told(loss):
     assert min(wild.history.value) <= wild.history.value[0]
 
 
+@pytest.mark.parametrize("loss", ["perceptual", "mae"])
+@pytest.mark.parametrize("method", RATES)
+def test_far_too_long_steps_are_cut_and_told(method, loss):
+    goal = {"target_size": "0.8bpp"} if method == "interior-point" else {"lagrangian": 20.0}
+    options = {"method": method, "loss": loss, "effort": 4, "progressive": "off", **goal}
+    wild = gradpress.compress(picture(), learning_rate=1e4, **options)
+    told = any("learning_rate" in notice for notice in wild.notices)
+    assert told or (loss == "perceptual" and min(wild.history.value) < wild.history.value[0])
+    assert wild.status is Status.COMPRESSED
+
+
+GOALS = {
+    "ssimulacra2": ({"target": "ssimulacra2=70"}, 70, 71),
+    "psnr": ({"target": "psnr=33"}, 33, 33.2),
+    "butteraugli": ({"distance": 1.5}, 1.4, 1.5),
+}
+
+
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize(
+    ("method", "loss"), [("lbfgs", "perceptual"), ("gradient", "mse"), (None, "mae")]
+)
+def test_every_kind_of_goal_is_met_closely(method, loss, goal):
+    options, least, most = GOALS[goal]
+    result = gradpress.compress(
+        picture(), method=method, loss=loss, effort=3, progressive="off", **options
+    )
+    assert least <= result.metrics[goal] <= most
+
+
+@pytest.mark.parametrize("loss", ["perceptual", "mae"])
+@pytest.mark.parametrize("method", RATES)
+def test_a_budget_is_kept_closely_by_every_method(method, loss):
+    result = gradpress.compress(picture(), method=method, loss=loss, effort=3, target_size=1228)
+    assert 0.98 * 1228 <= result.bytes_after <= 1228
+
+
 def test_points_stand_for_targets_and_are_held_near_the_original():
     objective, draft, _, _ = problem(picture())
     latent = Latent(objective, draft.encoding)
@@ -138,7 +175,7 @@ def test_the_slope_says_how_j_changes_in_the_mean(loss):
 
 
 def test_tiles_are_the_whole_cut_into_pieces():
-    pixels = scene(560, 300)
+    pixels = scene(700, 300)
     objective, draft, planes, blend = problem(pixels, "mse", "444")
     latent = Latent(objective, draft.encoding)
     tiles = Tiles(planes, blend, latent)
@@ -154,7 +191,7 @@ def test_tiles_are_the_whole_cut_into_pieces():
 
 
 def test_stochastic_steps_depend_on_the_seed_alone():
-    pixels = scene(300, 560)
+    pixels = scene(300, 700)
     options = {"method": "sgd", "lagrangian": 30.0, "iterations": 1, "progressive": "off"}
     files = [
         gradpress.compress(pixels, seed=seed, threads=threads, **options).data

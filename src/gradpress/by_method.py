@@ -11,9 +11,9 @@ from typing import Any
 from gradpress.descent import (
     Drawn,
     Evaluation,
+    GuardedRounds,
     Sampled,
     Step,
-    StochasticGradient,
     iterate,
 )
 from gradpress.distortion import Distortion, Picture
@@ -30,7 +30,8 @@ from gradpress.jpeg.tables import tables_to_start_from
 from gradpress.jpeg.tiles import Tiles
 from gradpress.jpeg.visibility import evenly
 from gradpress.landing import Gauge, land
-from gradpress.methods import Choice, method_of
+from gradpress.methods import RAN_AWAY, RISE, Choice, method_of
+from gradpress.outset import scaled_to_goal
 from gradpress.plan import LAGRANGIANS
 from gradpress.search import Measured, Pursuit
 
@@ -118,9 +119,12 @@ def descend_by_pixel(
         return Blend(((1.0, loss(part)),))
 
     objective = pixel_objective(start, blend(planes), curvature)
-    draft = begun(objective, Draft(start.targets, first), choice)
-    descent = Descent(objective, draft, choice, evaluations)
     bounds = (curvature / 2 * LAGRANGIANS[0], curvature / 2 * LAGRANGIANS[1])
+    draft = Draft(start.targets, first)
+    if not isinstance(pursuit.goal, Lagrangian):
+        draft = scaled_to_goal(objective, first, pursuit, bounds)
+    draft = begun(objective, draft, choice)
+    descent = Descent(objective, draft, choice, evaluations)
     gauge = lru_cache(maxsize=4)(pursuit.estimated_excess)
     yield from descend_by_method(descent, pursuit, gauge, bounds, planes, blend)
 
@@ -149,20 +153,20 @@ class _Kept:
         """The latent objective's."""
         return self.latent.prox(point, gradient, rate)
 
-    def step(self, step: Step[Coefficients]) -> Step[Draft]:
-        """The same step, quantised and in units of D."""
+    def step(self, step: Step[Coefficients], note: str) -> Step[Draft]:
+        """The same step, quantised and in units of D, with a note unless there is another."""
         latest = self._latest
         known = latest is not None and latest[0] is step.params
         draft = latest[1] if known and latest else self.latent.draft(step.params)
-        note, self._note = self._note, ""
+        note, self._note = self._note or note, ""
         return Step(
             step.index, draft, step.value * self.latent.unit, step.terms, None, None,
             step.seconds, step.evaluations, note,
         )  # fmt: skip
 
-    def told(self, share: float) -> None:
+    def told(self, _: float) -> None:
         """Steps were cut."""
-        self._note = f"the descent ran away; its steps are cut to {share:g} of the learning rate"
+        self._note = RAN_AWAY
 
 
 def _on_targets(descent: Descent) -> Iterator[Step[Draft]]:
@@ -170,11 +174,12 @@ def _on_targets(descent: Descent) -> Iterator[Step[Draft]]:
     kept = _Kept(Latent(descent.objective, descent.draft.encoding))
     point = kept.latent.point(descent.draft.targets)
     method = method_of(descent.choice, descent.steps, kept.told)
-    choice = descent.choice
+    choice, before = descent.choice, None
     for step in iterate(
         kept, point, method, max_steps=choice.iterations, tolerance=choice.tolerance
     ):
-        yield kept.step(step)
+        stuck, before = choice.stuck if step.params is before else "", step.params
+        yield kept.step(step, stuck)
         if descent.is_over(step):
             return
 
@@ -190,12 +195,13 @@ def _on_tiles(descent: Descent, planes: Picture, loss: Loss) -> Iterator[Step[Dr
     point = latent.point(descent.draft.targets)
     yield _whole(descent, 0, latent.draft(point), 0.0, 1)
     drawn = Drawn(0, tiles.split(point))
-    for step in iterate(
-        Sampled(tiles, seed=choice.seed), drawn, StochasticGradient(rate), max_steps=steps
-    ):
+    cuts: list[float] = []
+    method = GuardedRounds(rate, count, RISE, told=cuts.append)
+    for step in iterate(Sampled(tiles, seed=choice.seed), drawn, method, max_steps=steps):
         drawn = step.params
     draft = latent.draft(tiles.joined(drawn.params))
-    yield _whole(descent, steps, draft, time.perf_counter() - began, steps // count + 2)
+    last = _whole(descent, steps, draft, time.perf_counter() - began, steps // count + 2)
+    yield replace(last, note=RAN_AWAY if cuts else "")
 
 
 def _whole(
@@ -214,7 +220,9 @@ def _inside(descent: Descent, pursuit: Pursuit) -> Iterator[tuple[Step[Encoding]
     method = Interior(pursuit.file_bytes, goal.bytes, descent.steps, descent.choice.rate)
     draft = method.first(descent.objective, descent.draft)
     for step in iterate(descent.objective, draft, method, max_steps=descent.choice.iterations):
-        yield _encoded(step), None
+        stuck = step.index > 0 and step.params.targets is draft.targets
+        draft = step.params
+        yield replace(_encoded(step), note=descent.choice.stuck if stuck else ""), None
         if descent.is_over(step):
             break
     draft = method.last(descent.objective, step.params)

@@ -36,7 +36,7 @@ from gradpress.losses import loss_of
 from gradpress.metadata import mark
 from gradpress.metadata.kept import kept
 from gradpress.metadata.policy import DEFAULT, Policy, policy_of
-from gradpress.methods import PROXIMAL, Choice
+from gradpress.methods import PROXIMAL, Choice, usual_method
 from gradpress.metrics import Metric, metric
 from gradpress.options import Options, known, one_of
 from gradpress.ordinary import resolved
@@ -182,7 +182,7 @@ class Job:
             policy=policy,
             mark=mark.goal_text(request, deblock=chosen["deblock"]) if policy.mark else "",
             choice=Choice(
-                chosen["method"],
+                chosen["method"] or usual_method(loss),
                 chosen["learning_rate"],
                 chosen["schedule"],
                 chosen["iterations"],

@@ -44,11 +44,11 @@ RATES = {
     "barzilai-borwein": 0.1,
     "momentum": 0.05,
     "nesterov": 0.05,
-    "adam": 0.02,
+    "adam": 0.05,
     "subgradient": 0.02,
     "accelerated": 0.05,
     "lbfgs": 0.1,
-    "sgd": 0.12,
+    "sgd": 0.2,
     "interior-point": 0.1,
 }
 """Methods, and the learning rate of each if none is given."""
@@ -59,6 +59,10 @@ DECAY = 0.01
 """What an exponential schedule leaves of the rate at the end."""
 RISE = 0.03
 """J above the least so far by this part of the start's J has run away."""
+RAN_AWAY = "the descent ran away; it goes on by shorter steps: a lower learning_rate would suit"
+"""What is told where that happens."""
+STUCK = "no step lowers J: a lower learning_rate would suit, or J is as low as it gets"
+"""What is told of searches for a step, where the user gave a rate."""
 TRIES = 6
 """Rates that a line search tries for one step."""
 
@@ -106,6 +110,11 @@ class Choice:
             raise UsageError(
                 f"learning_rate {self.learning_rate!r} is not understood; give a number or auto"
             ) from None
+
+    @property
+    def stuck(self) -> str:
+        """What is to be told where no step lowers J; at rates of our own that is how it ends."""
+        return "" if self.learning_rate is None or self.automatic else STUCK
 
     def scheduled(self, rate: float, steps: int) -> Schedule:
         """The rate of each of so many steps."""
@@ -160,10 +169,15 @@ def _of_rate(choice: Choice, rate: float, schedule: Schedule) -> AnyMethod:
     return ProximalGradient(rate)
 
 
+def usual_method(loss: object) -> str:
+    """The one that brings a loss furthest down, as measured (``notes/methods.md``)."""
+    return "gradient" if loss == "mae" else PROXIMAL.method
+
+
 def _known(option: str, value: str, choices: Collection[str]) -> None:
     if value not in choices:
         raise UsageError(f"{option} {value!r} is not known; choose from {', '.join(choices)}")
 
 
 PROXIMAL = Choice()
-"""The default."""
+"""The default for all losses but ``mae``."""

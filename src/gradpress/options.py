@@ -63,10 +63,10 @@ class Options(TypedDict, total=False):
     """1 (fast) to 9 (thorough); 5 by default."""
     threads: int
     """Threads that share the work (default 1); the file is the same for any number."""
-    method: str
-    """How the loss is descended on: ``proximal`` (default), ``gradient``, ``backtracking``,
-    ``barzilai-borwein``, ``momentum``, ``nesterov``, ``adam``, ``subgradient``, ``accelerated``,
-    ``lbfgs``, ``sgd`` or, for a target size, ``interior-point``."""
+    method: str | None
+    """How the loss is descended on: ``proximal`` (default), ``gradient`` (default for ``mae``),
+    ``backtracking``, ``barzilai-borwein``, ``momentum``, ``nesterov``, ``adam``, ``subgradient``,
+    ``accelerated``, ``lbfgs``, ``sgd`` or, for a target size, ``interior-point``."""
     learning_rate: float | str | None
     """Part of the way to the minimum of the loss's diagonal model; ``"auto"`` tries rates out; the
     method's own by default."""
@@ -127,7 +127,7 @@ DEFAULTS: Options = {
     "progressive": "auto",
     "effort": 5,
     "threads": 1,
-    "method": "proximal",
+    "method": None,
     "learning_rate": None,
     "schedule": None,
     "iterations": None,

@@ -58,6 +58,16 @@ def start(
     return objective, outset.scaled(objective, draft.encoding)
 
 
+def scaled_to_goal(
+    objective: PerceptualObjective,
+    found: Encoding,
+    pursuit: Pursuit,
+    bounds: tuple[float, float],
+) -> Draft:
+    """The original quantised by an encoding's steps and prices at the λ that the goal needs."""
+    return _Outset(pursuit, 0.0, bounds).scaled(objective, found)
+
+
 @dataclass(frozen=True)
 class _Outset:
     pursuit: Pursuit
@@ -142,7 +152,7 @@ def lift_of(goal: Goal, evaluations: int, done: int = 0) -> float:
         case Target(metric, value) if metric.name == "ssimulacra2":
             most = max(0.21 * (90 - value), 0.2)
         case TargetSize():
-            most = -0.03
+            most = 0.06
         case _:
             most = 0.1
     return most * (LEFT**done - LEFT ** (done + max(evaluations, 0)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
@@ -60,13 +60,17 @@ def descend_perceptually(
         return
     beyond = BEYOND * pursuit.margin
     rate = choice.scheduled(choice.rate, evaluations)
-    method = Chase(pursuit.goal, gauge, beyond, evaluations, bounds, rate)
+    stuck_notes: list[str] = []
+    method = Chase(
+        pursuit.goal, gauge, beyond, evaluations, bounds, rate,
+        told=lambda: stuck_notes.append(choice.stuck),
+    )  # fmt: skip
     for step in iterate(objective, draft, method, tolerance=choice.tolerance):
         stuck, draft = step.params is draft and step.index > 0, step.params
         recent.append(draft.encoding)
         last = Step(
             step.index, draft.encoding, step.value, step.terms, None, None, step.seconds,
-            step.evaluations,
+            step.evaluations, "".join(stuck_notes[-1:]),
         )  # fmt: skip
         yield last, None
         if step.evaluations > evaluations or stuck or pursuit.is_late():
@@ -95,6 +99,8 @@ class Chase:
     """Part of the way to the minimum of D's diagonal model, by step."""
     fits: bool = True
     """Whether the tables are fitted to the levels."""
+    told: Callable[[], None] = lambda: None
+    """Hears that no try lowered J."""
 
     def init(self, draft: Draft) -> tuple[int, float, Encoding]:
         """Where to begin."""
@@ -121,6 +127,7 @@ class Chase:
             if objective.evaluate(moved).value <= before:
                 return moved, (count + 1, cut, outset)
             cut *= CUT
+        self.told()
         return moved if abs(x) > NEAR else draft, (count + 1, cut, outset)
 
     def _move(self, encoding: Encoding, count: int) -> float:

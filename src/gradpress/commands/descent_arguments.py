@@ -13,10 +13,8 @@ DESCENT = (
                 "adam", "subgradient", "accelerated", "lbfgs", "sgd", "interior-point",
             ]
         ),
-        default="proximal",
-        show_default=True,
         help="How the loss is descended on; sgd looks at a part of the picture in each step, "
-        "interior-point meets a --target-size.",
+        "interior-point meets a --target-size.  [default: proximal; for --loss mae gradient]",
     ),
     click.option(
         "--learning-rate",

@@ -32,7 +32,7 @@ from gradpress.descent.rules import (
     linear,
 )
 from gradpress.descent.solution import History, Recorder, Solution, Step, Stop
-from gradpress.descent.stochastic import Drawn, Sampled, StochasticGradient
+from gradpress.descent.stochastic import Drawn, GuardedRounds, Sampled, StochasticGradient
 from gradpress.descent.subgradient import Subgradient
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "Evaluation",
     "Gradient",
     "Guarded",
+    "GuardedRounds",
     "History",
     "InteriorPoint",
     "Method",

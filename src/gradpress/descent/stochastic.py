@@ -6,7 +6,9 @@ copied. A part of the gradient that is None stands for zeros.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -94,6 +96,72 @@ class StochasticGradient:
         """One step; the next draw."""
         moved = _plus(params.params, -self.rate(params.turn), evaluation.gradient)
         return Drawn(params.turn + 1, moved), state
+
+
+class Round(NamedTuple):
+    """The state: what of a round was seen, and the best point at which one began."""
+
+    began: Tree
+    total: float
+    """Of the estimates of J in this round."""
+    unit: float
+    """|J| of the first round."""
+    least: float
+    best: Tree
+    share: float
+    """Of the rate."""
+
+
+@dataclass(frozen=True)
+class GuardedRounds:
+    """Stochastic steps that are watched: where J runs away, back, and on by shorter steps.
+
+    J costs nothing more: it is the mean of a round's estimates, in which every part is seen once.
+    """
+
+    rate: Schedule
+    count: int
+    """Draws in a round."""
+    rise: float = 1.0
+    """J above the least so far by this many times the first |J| has run away, or if infinite."""
+    cut: float = 0.25
+    """What is left of the rate then."""
+    told: Callable[[float], None] = lambda share: None
+    """Hears what part of the rate is left."""
+
+    def init(self, drawn: Drawn) -> Round:
+        """Whole steps."""
+        return Round(drawn.params, 0.0, 0.0, inf, drawn.params, 1.0)
+
+    def step(
+        self,
+        objective: Objective[Drawn, Tree],
+        drawn: Drawn,
+        evaluation: Evaluation[Tree],
+        state: Round,
+    ) -> tuple[Drawn, Round]:
+        """One step; at the end of a round that saw J run away, back to the best point."""
+        share = state.share
+        method = StochasticGradient(lambda turn: share * self.rate(turn))
+        moved, _ = method.step(objective, drawn, evaluation, None)
+        state = state._replace(total=state.total + evaluation.value / self.count)
+        if moved.turn % self.count:
+            return moved, state
+        state, away = self._after(state)
+        if away:
+            moved = moved._replace(params=state.best)
+        return moved, state._replace(began=moved.params, total=0.0)
+
+    def _after(self, state: Round) -> tuple[Round, bool]:
+        """The state after a round, and whether J had run away where it began."""
+        unit = state.unit or abs(state.total)
+        if state.total < state.least:
+            return state._replace(unit=unit, least=state.total, best=state.began), False
+        if state.total <= state.least + self.rise * unit:
+            return state._replace(unit=unit), False
+        share = state.share * self.cut
+        self.told(share)
+        return state._replace(unit=unit, share=share), True
 
 
 def _plus(tree: Tree, scale: float, direction: Tree) -> Tree:

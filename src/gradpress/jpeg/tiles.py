@@ -21,8 +21,8 @@ from gradpress.jpeg.params import Layout
 from gradpress.jpeg.visibility import Visibility
 from gradpress.transform import Blocks
 
-SIDE = 256
-"""Pixels across and down, about: what SSIMULACRA2 needs for all its scales."""
+SIDE = 384
+"""Pixels across and down, about: SSIMULACRA2 has all its scales, and its norms see enough."""
 
 Window = tuple[slice, slice]
 """Rows and columns, in MCUs."""
