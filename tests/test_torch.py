@@ -392,7 +392,7 @@ def test_the_command_line_takes_module_and_function(tmp_path, monkeypatch):
 def test_the_package_and_the_command_line_do_without_torch(tmp_path):
     (tmp_path / "a.png").write_bytes(png(scene(48, 48)))
     script = (
-        "import sys, gradpress, gradpress.cli\n"
+        "import sys, gradpress, gradpress.commands.cli\n"
         "gradpress.compress('a.png', effort=1, importance='a.png')\n"
         "for name in gradpress.__all__: getattr(gradpress, name)\n"
         "assert 'torch' not in sys.modules\n"
