@@ -137,6 +137,15 @@ def test_a_budget_is_kept_closely_by_every_method(method, loss):
     assert 0.98 * 1228 <= result.bytes_after <= 1228
 
 
+@pytest.mark.parametrize("method", ["gradient", "sgd", "interior-point"])
+def test_the_time_limit_ends_any_descent(method):
+    result = gradpress.compress(
+        picture(), method=method, target_size=1228, iterations=10**6, time_limit=0.5
+    )
+    assert result.solution.seconds < 5
+    assert result.bytes_after <= 1228
+
+
 def test_points_stand_for_targets_and_are_held_near_the_original():
     objective, draft, _, _ = problem(picture())
     latent = Latent(objective, draft.encoding)

@@ -48,6 +48,8 @@ class Descent:
     choice: Choice
     evaluations: int
     """Of J, where the choice does not say how many iterations."""
+    is_late: Callable[[], bool] = lambda: False
+    """Whether it is time to land."""
 
     @property
     def steps(self) -> int:
@@ -56,8 +58,10 @@ class Descent:
         return self.evaluations if chosen is None else chosen
 
     def is_over(self, step: Step[Any]) -> bool:
-        """Whether a step spends the last evaluation."""
-        return self.choice.iterations is None and step.evaluations > self.evaluations
+        """Whether a step spends the last evaluation, or the time."""
+        return self.is_late() or (
+            self.choice.iterations is None and step.evaluations > self.evaluations
+        )
 
 
 def begun(objective: PerceptualObjective, draft: Draft, choice: Choice) -> Draft:
@@ -124,7 +128,7 @@ def descend_by_pixel(
     if not isinstance(pursuit.goal, Lagrangian):
         draft = scaled_to_goal(objective, first, pursuit, bounds)
     draft = begun(objective, draft, choice)
-    descent = Descent(objective, draft, choice, evaluations)
+    descent = Descent(objective, draft, choice, evaluations, pursuit.is_late)
     gauge = lru_cache(maxsize=4)(pursuit.estimated_excess)
     yield from descend_by_method(descent, pursuit, gauge, bounds, planes, blend)
 
@@ -199,8 +203,11 @@ def _on_tiles(descent: Descent, planes: Picture, loss: Loss) -> Iterator[Step[Dr
     method = GuardedRounds(rate, count, RISE, told=cuts.append)
     for step in iterate(Sampled(tiles, seed=choice.seed), drawn, method, max_steps=steps):
         drawn = step.params
+        if descent.is_late():
+            break
     draft = latent.draft(tiles.joined(drawn.params))
-    last = _whole(descent, steps, draft, time.perf_counter() - began, steps // count + 2)
+    taken, seconds = drawn.turn, time.perf_counter() - began
+    last = _whole(descent, taken, draft, seconds, taken // count + 2)
     yield replace(last, note=RAN_AWAY if cuts else "")
 
 

@@ -54,7 +54,7 @@ def descend_perceptually(
         yield from land(objective, draft, pursuit, gauge, None, (), bounds)
         return
     if choice.method != PROXIMAL.method:
-        chosen = Descent(objective, draft, choice, evaluations)
+        chosen = Descent(objective, draft, choice, evaluations, pursuit.is_late)
         loss = partial(studio.recipe.blend, workers=studio.workers)
         yield from descend_by_method(chosen, pursuit, gauge, bounds, studio.planes, loss)
         return
