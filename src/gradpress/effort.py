@@ -17,6 +17,8 @@ class Effort:
     """Share of a small picture's rows that λ and the layout are forecast from."""
     evaluations: int
     """Gradients of a perceptual loss after the start."""
+    openings: int = 0
+    """Of them, those at whose points what is dear is looked at too."""
     ease: float = 1.0
     """How generous the margin beyond a quality is."""
     sights: int = 1
@@ -30,12 +32,12 @@ LADDER = (
     Effort(0, 1 / 16, 0, ease=2.5),
     Effort(0, 1 / 5, 1),
     Effort(1, 1 / 5, 3),
-    Effort(2, 1 / 5, 5),
-    Effort(3, 1 / 5, 8),
-    Effort(5, 1 / 5, 12),
-    Effort(8, 1 / 5, 12, sights=2),
-    Effort(13, 1 / 5, 14, sights=3),
-    Effort(21, 1 / 5, 16, sights=4),
+    Effort(2, 1 / 5, 5, openings=1),
+    Effort(3, 1 / 5, 8, openings=1),
+    Effort(5, 1 / 5, 12, openings=4),
+    Effort(8, 1 / 5, 12, openings=12, sights=2),
+    Effort(13, 1 / 5, 14, openings=14, sights=3),
+    Effort(21, 1 / 5, 16, openings=16, sights=4),
 )
 
 

@@ -121,13 +121,13 @@ def _bracket(
     for attempt in range(MAX_SIDES):
         encoding = draft.encoding
         excess = corrected.excess(encoding)
-        ends[excess >= 0] = encoding
+        ends.setdefault(excess >= 0, encoding)
         if len(ends) == 2:
             return ends[True], ends[False]
         x = 2.0**attempt * (1.3 * excess / -slope + math.copysign(NEAR, excess))
         lagrangian = encoding.lagrangian * math.exp(min(max(x, -FARTHEST), FARTHEST))
         priced = replace(encoding, lagrangian=held(lagrangian, bounds))
-        draft = objective.requantised(Draft(draft.targets, priced))
+        draft = objective.requantised(Draft(draft.targets, priced, draft.outset))
     return None
 
 
@@ -146,10 +146,11 @@ def _between(
     if above is below:
         return above
     over, under = corrected.excess(above), corrected.excess(below)
+    ranks = objective.exchanged(above, below)
     low, high, best = 0.0, 1.0, above
     for _ in range(MAX_MIXES):
         share = low + min(max(over / (over - under), 0.2), 0.8) * (high - low)
-        mixture = mixed(above, below, share, objective.workers)
+        mixture = mixed(above, below, share, objective.workers, ranks)
         excess = corrected.excess(mixture)
         if excess >= 0:
             low, best = share, mixture

@@ -25,8 +25,11 @@ TOLERANCE = 0.1
 """Of the log of the first λ."""
 BOUNDS = (1e-2, 1e5)
 """λ below which hardly a bit is saved any more, and above which hardly one is left."""
-LEFT = 0.7
-"""Share of what the descent will still gain that is left after another evaluation."""
+USUAL = 8
+"""Evaluations that lifts were measured with; others do as their number to the power of GROWTH."""
+GROWTH = 0.3
+FIRST = 0.42
+"""Part of what a descent gains that its first step does; the others share the rest evenly."""
 FLOOR = 0.25
 """Share of the blend's D that 4:2:0 must have before quantisation for finer chroma to be tried."""
 NARROW = 30.0
@@ -44,7 +47,7 @@ def start(
 ) -> tuple[PerceptualObjective, Draft]:
     """The layout of least J, coarse chroma first, and its draft at the λ that suits the goal."""
     lift = lift_of(pursuit.goal, evaluations)
-    outset = _Outset(pursuit, lift, bounds)
+    outset = _Outset(pursuit, lift, bounds, appraises=evaluations > 0)
     quick = not evaluations and isinstance(pursuit.goal, Target)
     sample = studio.sampled() if quick else studio
     if sample is studio:
@@ -74,11 +77,14 @@ class _Outset:
     lift: float
     """What the descent will add to the excess."""
     bounds: tuple[float, float]
+    appraises: bool = False
+    """Whether weights are appraised."""
 
     def best(self, studio: Studio, layouts: Sequence[Layout]) -> tuple[PerceptualObjective, Draft]:
         """The layout of least J at the λ of the first one."""
-        objective = studio.objective(layouts[0])
-        draft = self._at_goal(objective.first, _guess(self.pursuit.goal, self.lift))
+        guess = self._guess
+        objective = self._objective(studio, layouts[0], guess)
+        draft = self._at_goal(objective.first, guess)
         if len(layouts) == 1:
             return objective, draft
         floor = objective.unquantised()
@@ -87,8 +93,8 @@ class _Outset:
         if not hopeless and studio.loss.value(floor) < FLOOR * objective.blend(draft.encoding):
             return objective, draft
         for layout in layouts[1:]:
-            rival = studio.objective(layout)
             price = draft.encoding.lagrangian
+            rival = self._objective(studio, layout, price)
             challenge = rival.first(price)
             ours = objective.blend(draft.encoding) + price * draft.encoding.bits
             theirs = rival.blend(challenge.encoding) + price * challenge.encoding.bits
@@ -99,6 +105,11 @@ class _Outset:
                 break
         return objective, draft
 
+    def _objective(self, studio: Studio, layout: Layout, guess: float) -> PerceptualObjective:
+        """Weighed for this picture; what λ the errors are looked at for hardly matters."""
+        objective = studio.objective(layout)
+        return studio.appraised(objective, guess) if self.appraises else objective
+
     def scaled(self, objective: PerceptualObjective, found: Encoding) -> Draft:
         """The whole picture's draft, by the steps and prices found on a mosaic of it."""
 
@@ -108,6 +119,11 @@ class _Outset:
             return Draft(original, objective.quantise(original, steps, found.prices, lagrangian))
 
         return self._at_goal(at, found.lagrangian)
+
+    @property
+    def _guess(self) -> float:
+        goal = self.pursuit.goal
+        return goal.value if isinstance(goal, Lagrangian) else _guess(goal, self.lift)
 
     def _at_goal(self, draft_at: Callable[[float], Draft], guess: float) -> Draft:
         if isinstance(self.pursuit.goal, Lagrangian):
@@ -147,12 +163,18 @@ def _guess(goal: Goal, lift: float) -> float:
 
 
 def lift_of(goal: Goal, evaluations: int, done: int = 0) -> float:
-    """By how much so many more evaluations raise the excess at a given λ, on photographs."""
+    """By how much those of so many evaluations that are not done raise the excess at a given λ.
+
+    As on photographs.
+    """
     match goal:
         case Target(metric, value) if metric.name == "ssimulacra2":
-            most = max(0.21 * (90 - value), 0.2)
+            whole = 8.2 * (1 - math.exp(-max(92 - value, 1) / 19))
         case TargetSize():
-            most = 0.06
+            whole = 0.06
         case _:
-            most = 0.1
-    return most * (LEFT**done - LEFT ** (done + max(evaluations, 0)))
+            whole = 0.2
+    if done >= evaluations:
+        return 0.0
+    left = (1 - FIRST) * (1 - done / evaluations) if done else 1.0
+    return whole * left * (evaluations / USUAL) ** GROWTH

@@ -15,6 +15,7 @@ from functools import lru_cache, partial
 
 from gradpress.by_method import Descent, begun, descend_by_method
 from gradpress.descent import Evaluation, Schedule, Step, iterate
+from gradpress.distortion.blend import NOTHING, Blend
 from gradpress.goal import Goal, Lagrangian
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding
@@ -30,10 +31,18 @@ ATTEMPTS = 3
 """Tries of a step until J does not rise."""
 CUT = 0.4
 """Length of a further try."""
+SETTLED = 2
+"""Steps after which steps and prices stay, if λ does."""
+FAR = 0.03
+"""Change of log λ that steps and prices are made anew for."""
+AGAIN = 1.6
+"""By how much a step that was shortened makes the next one longer again."""
 RECENT = 4
 """Encodings that the landing chooses from."""
-BEYOND = 5.0
+BEYOND = 8.0
 """Margins beyond the aim that the descent makes for: the way down from there is the better one."""
+EXTRA = 4
+"""Further evaluations of a descent that ends short of its aim."""
 
 
 def descend_perceptually(
@@ -42,6 +51,7 @@ def descend_perceptually(
     pursuit: Pursuit,
     evaluations: int,
     choice: Choice = PROXIMAL,
+    openings: int = 0,
 ) -> Iterator[tuple[Step[Encoding], Measured | None]]:
     """Steps of the descent, with at most so many evaluations of D, and then measured ones."""
     bounds = bounds_of(pursuit.goal, studio.planes)
@@ -49,7 +59,7 @@ def descend_perceptually(
     draft = begun(objective, draft, choice)
     plain = isinstance(pursuit.goal, Lagrangian)
     recent: deque[Encoding] = deque(maxlen=RECENT)
-    gauge = lru_cache(maxsize=RECENT)(pursuit.estimated_excess)
+    gauge = lru_cache(maxsize=RECENT)(pursuit.gauge(draft.encoding if evaluations else None))
     if not evaluations and not plain:
         yield from land(objective, draft, pursuit, gauge, None, (), bounds)
         return
@@ -63,7 +73,7 @@ def descend_perceptually(
     stuck_notes: list[str] = []
     method = Chase(
         pursuit.goal, gauge, beyond, evaluations, bounds, rate,
-        told=lambda: stuck_notes.append(choice.stuck),
+        told=lambda: stuck_notes.append(choice.stuck), opening=studio.opening, openings=openings,
     )  # fmt: skip
     for step in iterate(objective, draft, method, tolerance=choice.tolerance):
         stuck, draft = step.params is draft and step.index > 0, step.params
@@ -73,7 +83,9 @@ def descend_perceptually(
             step.evaluations, "".join(stuck_notes[-1:]),
         )  # fmt: skip
         yield last, None
-        if step.evaluations > evaluations or stuck or pursuit.is_late():
+        spent = step.evaluations - evaluations
+        short = not plain and gauge(draft.encoding) < 0
+        if spent > (EXTRA if short else 0) or stuck or pursuit.is_late():
             break
     if not plain:
         yield from land(objective, draft, pursuit, gauge, last, tuple(recent), bounds)
@@ -83,8 +95,7 @@ def descend_perceptually(
 class Chase:
     """Proximal steps that lower J, at a λ that follows the goal's excess.
 
-    The state is the number of steps done, what is left of the rate, and the encoding whose steps
-    and prices all levels are found by. J is compared at the new λ; a step that raises it is
+    The state is the number of steps done and what is left of the rate. J is compared at the new λ; a step that raises it is
     shortened. Where none lowers it, the shortest is taken if λ has far to go.
     """
 
@@ -101,39 +112,55 @@ class Chase:
     """Whether the tables are fitted to the levels."""
     told: Callable[[], None] = lambda: None
     """Hears that no try lowered J."""
+    opening: Blend = NOTHING
+    """What the first steps go down on too; it is not part of J."""
+    openings: int = 0
+    """How many."""
 
-    def init(self, draft: Draft) -> tuple[int, float, Encoding]:
+    def init(self, draft: Draft) -> tuple[int, float]:
         """Where to begin."""
-        return 0, 1.0, draft.encoding
+        return 0, 1.0
 
     def step(
         self,
         objective: PerceptualObjective,
         draft: Draft,
         evaluation: Evaluation[Coefficients],
-        state: tuple[int, float, Encoding],
-    ) -> tuple[Draft, tuple[int, float, Encoding]]:
+        state: tuple[int, float],
+    ) -> tuple[Draft, tuple[int, float]]:
         """The next draft."""
-        count, cut, outset = state
+        count, cut = state
         encoding = draft.encoding
         x = self._move(encoding, count)
         lagrangian = held(encoding.lagrangian * math.exp(x), self.bounds)
-        priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian))
+        outset = self._outset(objective, draft.found_by, lagrangian, count)
+        priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian), outset)
         before = evaluation.smooth + lagrangian * encoding.bits
-        found_by = objective.rescaled(outset, lagrangian) if self.fits else outset
+        opening = self.opening if count < self.openings else NOTHING
+        gradient = objective.joined(draft, evaluation.gradient, opening)
         for _ in range(ATTEMPTS):
-            rate = cut * self.rate(count)
-            moved = objective.prox(priced, evaluation.gradient, rate, found_by, fits=self.fits)
+            rate = cut * self.rate(count if count < self.evaluations else self.evaluations // 2)
+            moved = objective.prox(priced, gradient, rate, fits=self.fits)
             if objective.evaluate(moved).value <= before:
-                return moved, (count + 1, cut, outset)
+                return moved, (count + 1, min(cut * AGAIN, 1.0))
             cut *= CUT
         self.told()
-        return moved if abs(x) > NEAR else draft, (count + 1, cut, outset)
+        return moved if abs(x) > FAR else draft, (count + 1, cut)
+
+    def _outset(
+        self, objective: PerceptualObjective, outset: Encoding, lagrangian: float, count: int
+    ) -> Encoding:
+        """Steps and prices for λ: made anew as long as little depends on them yet."""
+        if not self.fits:
+            return outset
+        if count < SETTLED and abs(math.log(lagrangian / outset.lagrangian)) > FAR:
+            return objective.first(lagrangian).encoding
+        return objective.rescaled(outset, lagrangian)
 
     def _move(self, encoding: Encoding, count: int) -> float:
         """Change of log λ; what the rest of the descent will gain is taken into account."""
         if isinstance(self.goal, Lagrangian):
             return 0.0
-        aim = self.beyond - lift_of(self.goal, self.evaluations - count - 1, count + 1)
+        aim = self.beyond - lift_of(self.goal, self.evaluations, count)
         x = (self.gauge(encoding) - aim) / -response_of(self.goal).priced
         return min(max(x, -FARTHEST), FARTHEST)

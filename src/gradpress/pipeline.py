@@ -12,6 +12,7 @@ from typing import Unpack
 from gradpress.bands import Panorama
 from gradpress.by_method import descend_by_pixel
 from gradpress.descent import Recorder, Step
+from gradpress.distortion.blend import NOTHING
 from gradpress.distortion.importance import emphasised
 from gradpress.distortion.recipes import Recipe
 from gradpress.done import done_before, settled
@@ -162,8 +163,9 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
     origin = origin_of(job.image, job.image.planes[: len(job.planes)], workers)
     layouts = job.layouts if origin is None else origin.suited(job.layouts)
     recipe, blend = job.loss, job.loss.blend(job.planes, workers)
+    opening = recipe.opened(job.planes, workers) if job.effort.openings else NOTHING
     pursuit = job.pursuit(None, workers, prepared=blend)
-    loss = emphasised(blend, job.planes, job.importance)
+    loss, opening = (emphasised(each, job.planes, job.importance) for each in (blend, opening))
     sights = (recipe.sight, *recipe.others)[: job.effort.sights]
     if isinstance(job.goal, Lagrangian):
         sights = sights[:1]  # J by another sight is another J
@@ -171,9 +173,11 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
     def descent(sight: Sight) -> Iterator[tuple[Step[Encoding], Measured | None]]:
         sighted = replace(recipe, sight=sight)
         studio = Studio(
-            job.planes, sighted, loss, workers, job.tables, job.frozen, job.importance, origin
+            job.planes, sighted, loss, workers, job.tables, job.frozen, job.importance, origin, opening
         )
-        return descend_perceptually(studio, layouts, pursuit, job.evaluations, job.choice)
+        return descend_perceptually(
+            studio, layouts, pursuit, job.evaluations, job.choice, job.effort.openings
+        )
 
     return _in_turn(map(descent, sights))
 

@@ -8,10 +8,11 @@ from math import sqrt
 import numpy as np
 
 from gradpress.distortion import Picture
-from gradpress.distortion.blend import Blend
+from gradpress.distortion.blend import NOTHING, Blend
 from gradpress.distortion.importance import Weights, emphasised
 from gradpress.distortion.recipes import Recipe
 from gradpress.jpeg.params import Layout, Steps
+from gradpress.jpeg.appraisal import appraised
 from gradpress.jpeg.perceptual import PerceptualObjective
 from gradpress.jpeg.qtables import Tables
 from gradpress.jpeg.start import prepare
@@ -47,6 +48,8 @@ class Studio:
     """What the loss has taken in already."""
     origin: Origin | None = None
     """The coefficients that the picture was decoded from."""
+    opening: Blend = NOTHING
+    """What is added to the loss in the first steps."""
 
     def objective(self, layout: Layout) -> PerceptualObjective:
         """Fit the layout's coefficients to the picture, and weigh them."""
@@ -65,6 +68,15 @@ class Studio:
             self.frozen,
             finest,
         )
+
+    def appraised(self, objective: PerceptualObjective, lagrangian: float) -> PerceptualObjective:
+        """The objective with weights as the loss sees this picture, quantised at about this λ.
+
+        What squared error counts for knows nothing of importance, and is left out with it.
+        """
+        both = Blend((*self.loss.parts, *self.opening.parts))
+        plain = self.recipe.plain if self.importance is None else 0.0
+        return appraised(objective, objective.first(lagrangian).encoding, both, plain)
 
     def sampled(self) -> Studio:
         """The same on a mosaic of the picture; itself where that is small."""

@@ -39,3 +39,7 @@ class Blend:
             slope *= np.float32(weight)
             gradient = slope if gradient is None else np.add(gradient, slope, out=gradient)
         return total, np.zeros_like(decoded) if gradient is None else gradient
+
+
+NOTHING = Blend(())
+"""D is 0."""

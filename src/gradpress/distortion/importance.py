@@ -59,7 +59,7 @@ class Important:
 
 def emphasised(blend: Blend, reference: Picture, importance: Weights | None) -> Blend:
     """The blend with errors weighed by importance; itself without any."""
-    if importance is None:
+    if importance is None or not blend.parts:
         return blend
     return Blend(((1.0, Important(blend, reference, np.sqrt(importance))),))
 

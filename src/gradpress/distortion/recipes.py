@@ -8,9 +8,11 @@ error weighted by visual masking and frequency (``jpeg/visibility.py``).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from gradpress.distortion.blend import Blend, Loss
 from gradpress.distortion.butteraugli import butteraugli_error
+from gradpress.distortion.in_bands import InBands, bands_of
 from gradpress.distortion.mse import Picture
 from gradpress.distortion.own import OwnLoss, scaled
 from gradpress.distortion.ssim import MultiScaleStructuralError, StructuralError
@@ -31,7 +33,11 @@ class Recipe:
     own: OwnLoss | None = None
     """A loss that the user brought, where there is a share for it."""
     sight: Sight = field(default_factory=Sight)
-    """What the anchor and the quantiser go by."""
+    """What the anchor and the quantiser start from."""
+    opening: float = 0.0
+    """Share of Butteraugli in the first steps' slopes: it costs more than all the rest."""
+    plain: float = 0.0
+    """How much squared error counts for the weights, as a multiple of a part of the blend."""
     others: tuple[Sight, ...] = ()
     """What else is worth trying: which is best differs by picture."""
 
@@ -61,12 +67,24 @@ class Recipe:
             parts.append((2 * self.brought * factor, loss))
         return Blend(tuple(parts))
 
+    def opened(self, reference: Picture, workers: Workers = SERIAL) -> Blend:
+        """Prepare what is added to the blend in the first steps; nothing is left of it later."""
+        if not self.opening:
+            return Blend(())
+        loss: Loss = InBands(reference, partial(butteraugli_error, workers=workers))
+        if len(bands_of(reference)) == 1:
+            loss = butteraugli_error(reference, workers)
+        return Blend(((2 * self.opening / CURVATURES.butteraugli, loss),))
+
 
 CURVATURES = Recipe(ssimulacra2=0.2, ms_ssim=0.0012, ssim=0.0012, butteraugli=0.07)
 """Mean ∂²D/∂coefficient² of luma, D = pixels × error, on photographs at medium quality."""
 
 PERCEPTUAL = Recipe(
-    ssimulacra2=0.9,
+    ssimulacra2=0.6,
+    ms_ssim=0.15,
+    opening=0.3,
+    plain=1.0,
     others=(
         Sight(detail=0.78, chroma_detail=0.65),
         Sight(detail=0.62, chroma_detail=0.5),

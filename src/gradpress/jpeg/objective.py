@@ -165,15 +165,23 @@ def counted(
     return Encoding(Symbols(layout, steps, levels), new_prices, bits, lagrangian)
 
 
-def mixed(first: Encoding, second: Encoding, share: float, workers: Workers = SERIAL) -> Encoding:
+def mixed(
+    first: Encoding,
+    second: Encoding,
+    share: float,
+    workers: Workers = SERIAL,
+    ranks: tuple[NDArray[np.float64], ...] | None = None,
+) -> Encoding:
     """Two encodings with the same steps: ``share`` of the blocks from the second.
 
-    A larger share keeps what a smaller one took.
+    A larger share keeps what a smaller one took: blocks of lower rank, a number in [0, 1), come
+    first. Without ranks they are evenly spread.
     """
-    layout, steps = first.symbols.layout, first.symbols.steps
+    layout, steps, levels = first.symbols.layout, first.symbols.steps, first.symbols.levels
+    ranks = ranks or tuple(_places(component.shape[:2]) for component in levels)
     levels = tuple(
-        np.where(_places(a.shape[:2]) < share, b, a)
-        for a, b in zip(first.symbols.levels, second.symbols.levels, strict=True)
+        np.where((rank < share)[..., np.newaxis], b, a)
+        for a, b, rank in zip(levels, second.symbols.levels, ranks, strict=True)
     )
     return counted(layout, steps, levels, first.prices, first.lagrangian, workers)
 
@@ -185,7 +193,7 @@ def _places(shape: tuple[int, int]) -> NDArray[np.float64]:
     Effectiveness of Quasirandom Sequences", 2018).
     """
     rows, columns = np.ogrid[: shape[0], : shape[1]]
-    return np.asarray((0.7548776662 * rows + 0.5698402910 * columns) % 1)[..., np.newaxis]
+    return np.asarray((0.7548776662 * rows + 0.5698402910 * columns) % 1)
 
 
 def envelope_steps(

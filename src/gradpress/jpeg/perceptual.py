@@ -21,6 +21,7 @@ from gradpress.descent import Evaluation, Terms
 from gradpress.distortion.blend import Blend
 from gradpress.distortion.mse import Picture
 from gradpress.jpeg import model, trellis
+from gradpress.jpeg.heat import block_bits
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding, counted, dequantised, least_squares_steps
 from gradpress.jpeg.params import Layout, Levels, Steps
@@ -45,6 +46,16 @@ class Draft:
 
     targets: Coefficients
     encoding: Encoding
+    outset: Encoding | None = None
+    """Whose steps and prices the levels were found by, if not by the encoding's own.
+
+    Prices that follow every change of the levels drift along with it.
+    """
+
+    @property
+    def found_by(self) -> Encoding:
+        """What has the steps and prices that levels are found by."""
+        return self.outset or self.encoding
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,11 @@ class PerceptualObjective:
     def evaluate(self, draft: Draft) -> Evaluation[Coefficients]:
         """J, and ∂D/∂coefficients over weight: how far to go at rate 1."""
         encoding = draft.encoding
-        coefficients = dequantised(encoding.symbols, self.workers)
+        distortion, gradient = self._sloped(dequantised(encoding.symbols, self.workers))
+        value = distortion + encoding.lagrangian * encoding.bits
+        return Evaluation(value, distortion, gradient, Terms(distortion, encoding.bits))
+
+    def _sloped(self, coefficients: Coefficients) -> tuple[float, Coefficients]:
         rendering = model.render(coefficients, self.layout, self.workers)
         distortion, by_sample = self.loss.value_and_gradient(rendering.decoded)
         samples = rendering.samples
@@ -82,8 +97,53 @@ class PerceptualObjective:
         del samples, by_sample
         for i, decoded in enumerate(coefficients):
             distortion += self.anchor * self._anchored(i, decoded, gradient[i])
-        value = distortion + encoding.lagrangian * encoding.bits
-        return Evaluation(value, distortion, gradient, Terms(distortion, encoding.bits))
+        return distortion, gradient
+
+    def exchanged(self, above: Encoding, below: Encoding) -> tuple[NDArray[np.float64], ...]:
+        """Ranks of blocks in [0, 1), ``(block_rows, block_columns)`` by component.
+
+        First come those whose second version adds least to D for a bit that it saves, by D's slope
+        between both; last those where it saves nothing.
+        """
+        ends = [dequantised(each.symbols, self.workers) for each in (above, below)]
+        moves = [second - first for first, second in zip(*ends, strict=True)]
+        middle = [first + move / 2 for first, move in zip(ends[0], moves, strict=True)]
+        _, slopes = self._sloped(tuple(middle))
+        bits = [block_bits(each.symbols) for each in (above, below)]
+        prices = []
+        for i, (slope, move) in enumerate(zip(slopes, moves, strict=True)):
+            by_block = np.einsum("rck,rck,k->rc", slope, move, self.stiffness(i))
+            saved = bits[0][i] - bits[1][i]
+            price = by_block * self.visible.strengths[i] / np.maximum(saved, 1e-3)
+            prices.append(np.where(saved > 0, price, np.inf))
+        order = np.argsort(np.concatenate([p.ravel() for p in prices]), kind="stable")
+        ranks = np.empty(len(order))
+        ranks[order] = np.arange(len(order)) / len(order)
+        parts = np.split(ranks, np.cumsum([p.size for p in prices])[:-1])
+        return tuple(part.reshape(p.shape) for part, p in zip(parts, prices, strict=True))
+
+    def joined(self, draft: Draft, gradient: Coefficients, loss: Blend) -> Coefficients:
+        """A gradient of ``evaluate``'s with that of a further loss added."""
+        if not loss.parts:
+            return gradient
+        coefficients = dequantised(draft.encoding.symbols, self.workers)
+        rendering = model.render(coefficients, self.layout, self.workers)
+        _, by_sample = loss.value_and_gradient(rendering.decoded)
+        further = model.pull_back(rendering.samples, by_sample, self.layout, self.workers)
+
+        def one(i: int) -> Blocks:
+            strengths, stiff = self.visible.strengths[i], self.stiffness(i)
+
+            def run(begin: int, end: int) -> None:
+                slope = further[i][begin:end]
+                slope /= strengths[begin:end, :, np.newaxis]
+                slope /= stiff
+                slope += gradient[i][begin:end]
+
+            self.workers.stripes(len(strengths), run)
+            return further[i]
+
+        return tuple(map(one, range(len(further))))
 
     def terms(self, encoding: Encoding) -> Terms:
         """D and bits, without a gradient."""
@@ -168,33 +228,27 @@ class PerceptualObjective:
         draft: Draft,
         gradient: Coefficients,
         rate: float,
-        outset: Encoding | None = None,
         *,
         fits: bool = True,
     ) -> Draft:
-        """Targets a step further and the best levels for them; for those, the best steps if wanted.
-
-        Levels are found by the steps and prices of ``outset``, or of the draft: prices that follow
-        every change of the levels drift along with it.
-        """
-        outset = outset or draft.encoding
+        """Targets a step further and the best levels for them; for those, the best steps if wanted."""
+        outset = draft.found_by
         slope = self.slope(draft, gradient)
         steps = outset.symbols.steps
         targets = tuple(
             map(self._moved, range(len(slope)), draft.targets, slope, steps, repeat(rate))
         )
         encoding = self.quantise(targets, steps, outset.prices, draft.encoding.lagrangian)
-        return Draft(targets, self.fitted(targets, encoding) if fits else encoding)
+        return Draft(targets, self.fitted(targets, encoding) if fits else encoding, outset)
 
     def requantised(self, draft: Draft) -> Draft:
-        """The same targets and steps at the draft's present λ."""
-        encoding = draft.encoding
-        return Draft(
-            draft.targets,
-            self.quantise(
-                draft.targets, encoding.symbols.steps, encoding.prices, encoding.lagrangian
-            ),
+        """The same targets at the draft's present λ; its steps stay."""
+        encoding, outset = draft.encoding, draft.found_by
+        found = self.quantise(
+            draft.targets, outset.symbols.steps, outset.prices, encoding.lagrangian
         )
+        symbols = replace(found.symbols, steps=encoding.symbols.steps)
+        return Draft(draft.targets, replace(found, symbols=symbols), outset)
 
     def _moved(
         self, component: int, target: Blocks, gradient: Blocks, steps: Steps, rate: float

@@ -118,8 +118,8 @@ def visibility(
         exposure *= np.maximum(importance, LEAST)
     strengths = tuple(_by_block(exposure, layout, i) for i in range(len(layout.factors)))
     profiles = tuple(_profile(layout, i, sight) for i in range(len(layout.factors)))
-    stiffness = (_stiffness(_seen(layout, i), profile) for i, profile in enumerate(profiles))
-    return Visibility(strengths, profiles, tuple(stiffness))
+    stiffness = tuple(stiffness_of(layout, i, profile) for i, profile in enumerate(profiles))
+    return Visibility(strengths, profiles, stiffness)
 
 
 def evenly(layout: Layout, curvature: float) -> Visibility:
@@ -184,7 +184,11 @@ def _profile(layout: Layout, component: int, sight: Sight) -> Profile:
     return np.asarray(scale * profile / profile[1:6].mean(), np.float32)
 
 
-def _stiffness(seen: Profile, profile: Profile) -> Profile:
-    """What a step is scaled by: the larger of both profiles, at their own means."""
+def stiffness_of(layout: Layout, component: int, profile: Profile) -> Profile:
+    """What a step is scaled by: SSIMULACRA2's profile or this one, where that is larger.
+
+    Both are taken at their own means.
+    """
+    seen = _seen(layout, component)
     larger = np.maximum(seen / seen[1:].mean(), profile / profile.mean())
     return np.asarray(profile.mean() * larger, np.float32)
