@@ -145,6 +145,9 @@ def encode_guetzli(picture: Path, quality: float) -> bytes:
 
 DECIBELS = (24, 26, 28, 30, 32, 34, 36, 38, 40, 42, 44)
 SCORES = (40, 50, 60, 70, 80, 85, 88)
+SIMILARITIES = (0.93, 0.96, 0.975, 0.985, 0.991, 0.995, 0.9975)
+GOALS = {"mse": ("psnr", DECIBELS), "ms-ssim": ("ms-ssim", SIMILARITIES)}
+"""What losses are asked for that do not answer to SSIMULACRA2."""
 TURBO_Q = (8, 14, 22, 34, 48, 62, 74, 84, 91, 95, 97)
 MOZJPEG_Q = (10, 17, 26, 38, 52, 66, 78, 87, 93, 96, 98)
 FLAT_Q = (10, 20, 34, 50, 66, 80, 90, 95)
@@ -156,8 +159,8 @@ AVIF_Q = (20, 30, 40, 50, 60, 70, 80, 88)
 
 
 def gradpress_at(effort: int, loss: str = "perceptual") -> Encoder:
-    """Gradpress at an effort: by target SSIMULACRA2, or by PSNR where that is the loss."""
-    metric, values = ("psnr", DECIBELS) if loss == "mse" else ("ssimulacra2", SCORES)
+    """Gradpress at an effort: by target SSIMULACRA2, or by a loss's own metric."""
+    metric, values = GOALS.get(loss, ("ssimulacra2", SCORES))
     encode = partial(encode_gradpress, metric=metric, loss=loss, effort=effort)
     suffix = "" if loss == "perceptual" else f"-{loss}"
     return Encoder(f"gradpress-e{effort}{suffix}", encode, values, ("gradpress",))

@@ -126,5 +126,7 @@ PANEL = (
 )
 """Whose mean BD-rate says who is ahead: no one of them is people's eyes."""
 METRICS = (*PANEL, Metric("psnr", lambda original: lambda shown: psnr(original, shown)))
-WITNESSES = tuple(Metric(name, witness(name), similarity) for name in ("haarpsi", "vsi", "dss"))
+WITNESSES = tuple(
+    Metric(name, witness(name), similarity) for name in ("haarpsi", "vsi", "fsim", "dss")
+)
 """Of no part in any loss."""

@@ -31,6 +31,7 @@ class Row:
     """dB, over RGB."""
     haarpsi: float = math.nan
     vsi: float = math.nan
+    fsim: float = math.nan
     dss: float = math.nan
     process_cpu_seconds: float = math.nan
     """Of a process that does this one encode; nan where that was not measured."""
@@ -70,7 +71,7 @@ def read_rows(path: Path) -> list[Row]:
 
 
 def _row(values: dict[str, str]) -> Row:
-    return Row(**{f.name: _TYPES[str(f.type)](values[f.name] or "nan") for f in fields(Row)})
+    return Row(**{f.name: _TYPES[str(f.type)](values.get(f.name) or "nan") for f in fields(Row)})
 
 
 def _text(value: str | float) -> str:

@@ -21,8 +21,6 @@ class Effort:
     """Of them, those at whose points what is dear is looked at too."""
     ease: float = 1.0
     """How generous the margin beyond a quality is."""
-    sights: int = 1
-    """Ways of weighing errors that the default loss is descended on with, one after the other."""
 
 
 SUBSAMPLINGS = ("420", "444", "422")
@@ -35,9 +33,9 @@ LADDER = (
     Effort(2, 1 / 5, 5, openings=1),
     Effort(3, 1 / 5, 8, openings=1),
     Effort(5, 1 / 5, 12, openings=4),
-    Effort(8, 1 / 5, 12, openings=12, sights=2),
-    Effort(13, 1 / 5, 14, openings=14, sights=3),
-    Effort(21, 1 / 5, 16, openings=16, sights=4),
+    Effort(8, 1 / 5, 12, openings=12),
+    Effort(13, 1 / 5, 16, openings=16),
+    Effort(21, 1 / 5, 24, openings=24),
 )
 
 

@@ -35,8 +35,7 @@ ATTEMPTS = 2
 class Interior:
     """Proximal steps inside the budget.
 
-    The state is the number of steps taken, the rate, and the encoding whose steps and prices all
-    levels are found by.
+    The state is the number of steps taken and the rate.
     """
 
     file_bytes: Callable[[Encoding], float]
@@ -46,29 +45,29 @@ class Interior:
     """On the way from the widest room to the narrowest."""
     rate: float
 
-    def init(self, draft: Draft) -> tuple[int, float, Encoding]:
+    def init(self, draft: Draft) -> tuple[int, float]:
         """Where to begin."""
-        return 0, self.rate, draft.encoding
+        return 0, self.rate
 
     def step(
         self,
         objective: PerceptualObjective,
         draft: Draft,
         evaluation: Evaluation[Coefficients],
-        state: tuple[int, float, Encoding],
-    ) -> tuple[Draft, tuple[int, float, Encoding]]:
+        state: tuple[int, float],
+    ) -> tuple[Draft, tuple[int, float]]:
         """One step with a smaller mu; where D does not let it, only mu is smaller."""
-        count, rate, outset = state
+        count, rate = state
         mu = self._mu(draft.encoding, count + 1)
         before = evaluation.smooth + barrier(mu, self.room(draft.encoding))
         for _ in range(ATTEMPTS):
-            moved = objective.prox(draft, evaluation.gradient, rate, outset)
+            moved = objective.prox(draft, evaluation.gradient, rate)
             moved = self._priced(objective, moved, mu)
             wall = barrier(mu, self.room(moved.encoding))
             if objective.evaluate(moved).smooth + wall <= before:
-                return moved, (count + 1, rate, outset)
+                return moved, (count + 1, rate)
             rate /= 2
-        return self._priced(objective, draft, mu), (count + 1, rate, outset)
+        return self._priced(objective, draft, mu), (count + 1, rate)
 
     def first(self, objective: PerceptualObjective, draft: Draft) -> Draft:
         """The draft at the λ of the widest room."""
@@ -93,7 +92,8 @@ class Interior:
         budget, now = 8 * self.budget, draft.encoding
 
         def at(lagrangian: float) -> Draft:
-            return objective.requantised(Draft(draft.targets, replace(now, lagrangian=lagrangian)))
+            priced = replace(now, lagrangian=lagrangian)
+            return objective.requantised(Draft(draft.targets, priced, draft.outset))
 
         def excess(priced: Draft) -> float:
             encoding = priced.encoding

@@ -54,7 +54,7 @@ def land(
     corrected, found = _Corrected(pursuit, gauge, 0.0), math.nan
     sides = _sides(objective, draft, corrected, recent, bounds)
     for index in range(first, first + MAX_LANDING):
-        candidate = _between(objective, sides, corrected)
+        candidate = _between(objective, sides, corrected, ranked=last is not None)
         measured = pursuit.measure(candidate)
         if last is not None and candidate is last.params:
             terms = last.terms
@@ -136,17 +136,22 @@ def _same_steps(first: Encoding, second: Encoding) -> bool:
 
 
 def _between(
-    objective: PerceptualObjective, sides: tuple[Encoding, Encoding], corrected: _Corrected
+    objective: PerceptualObjective,
+    sides: tuple[Encoding, Encoding],
+    corrected: _Corrected,
+    *,
+    ranked: bool,
 ) -> Encoding:
     """A mixture of blocks from both sides that keeps the goal closely.
 
-    The steps are the same, so that what lies between two good encodings is as good.
+    The steps are the same, so that what lies between two good encodings is as good; if ranked, it
+    is better, as the blocks that are worth least go first.
     """
     above, below = sides
     if above is below:
         return above
     over, under = corrected.excess(above), corrected.excess(below)
-    ranks = objective.exchanged(above, below)
+    ranks = objective.exchanged(above, below) if ranked else None
     low, high, best = 0.0, 1.0, above
     for _ in range(MAX_MIXES):
         share = low + min(max(over / (over - under), 0.2), 0.8) * (high - low)

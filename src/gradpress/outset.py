@@ -177,4 +177,5 @@ def lift_of(goal: Goal, evaluations: int, done: int = 0) -> float:
     if done >= evaluations:
         return 0.0
     left = (1 - FIRST) * (1 - done / evaluations) if done else 1.0
-    return whole * left * (evaluations / USUAL) ** GROWTH
+    growth: float = (evaluations / USUAL) ** GROWTH
+    return whole * left * growth

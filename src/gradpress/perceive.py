@@ -21,7 +21,7 @@ from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import Layout
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
-from gradpress.landing import FARTHEST, NEAR, Gauge, land
+from gradpress.landing import FARTHEST, Gauge, land
 from gradpress.methods import PROXIMAL, Choice
 from gradpress.outset import bounds_of, held, lift_of, start
 from gradpress.search import Measured, Pursuit, response_of
@@ -95,8 +95,9 @@ def descend_perceptually(
 class Chase:
     """Proximal steps that lower J, at a λ that follows the goal's excess.
 
-    The state is the number of steps done and what is left of the rate. J is compared at the new λ; a step that raises it is
-    shortened. Where none lowers it, the shortest is taken if λ has far to go.
+    The state is the number of steps done and what is left of the rate. J is compared at the new λ;
+    a step that raises it is shortened. Where none lowers it, the shortest is taken if λ has far to
+    go.
     """
 
     goal: Goal

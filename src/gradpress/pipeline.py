@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Unpack
@@ -19,7 +19,6 @@ from gradpress.done import done_before, settled
 from gradpress.errors import GradpressError, UnsupportedImage
 from gradpress.finish import finished, kept, passed_through, restated_input
 from gradpress.goal import (
-    Lagrangian,
     TargetSize,
 )
 from gradpress.image import Image, Source
@@ -28,7 +27,6 @@ from gradpress.jpeg.objective import Encoding, JpegObjective
 from gradpress.jpeg.quality import of_file
 from gradpress.jpeg.reader import read
 from gradpress.jpeg.start import prepare
-from gradpress.jpeg.visibility import Sight
 from gradpress.losses import LOSSES
 from gradpress.lossless import lossless
 from gradpress.methods import PROXIMAL
@@ -166,36 +164,12 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
     opening = recipe.opened(job.planes, workers) if job.effort.openings else NOTHING
     pursuit = job.pursuit(None, workers, prepared=blend)
     loss, opening = (emphasised(each, job.planes, job.importance) for each in (blend, opening))
-    sights = (recipe.sight, *recipe.others)[: job.effort.sights]
-    if isinstance(job.goal, Lagrangian):
-        sights = sights[:1]  # J by another sight is another J
-
-    def descent(sight: Sight) -> Iterator[tuple[Step[Encoding], Measured | None]]:
-        sighted = replace(recipe, sight=sight)
-        studio = Studio(
-            job.planes, sighted, loss, workers, job.tables, job.frozen, job.importance, origin, opening
-        )
-        return descend_perceptually(
-            studio, layouts, pursuit, job.evaluations, job.choice, job.effort.openings
-        )
-
-    return _in_turn(map(descent, sights))
-
-
-def _in_turn(
-    descents: Iterable[Iterator[tuple[Step[Encoding], Measured | None]]],
-) -> Iterator[tuple[Step[Encoding], Measured | None]]:
-    """One descent after the other, the steps counted through."""
-    steps, seconds, evaluations = 0, 0.0, 0
-    for descent in descents:
-        most = evaluations
-        for each, measured in descent:
-            most = max(most, each.evaluations + evaluations)
-            step = replace(
-                each, index=each.index + steps, seconds=each.seconds + seconds, evaluations=most
-            )
-            yield step, measured
-        steps, seconds, evaluations = step.index + 1, step.seconds, most
+    studio = Studio(
+        job.planes, recipe, loss, workers, job.tables, job.frozen, job.importance, origin, opening
+    )
+    return descend_perceptually(
+        studio, layouts, pursuit, job.evaluations, job.choice, job.effort.openings
+    )
 
 
 def _by_pixel(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measured | None]]:

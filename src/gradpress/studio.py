@@ -11,8 +11,8 @@ from gradpress.distortion import Picture
 from gradpress.distortion.blend import NOTHING, Blend
 from gradpress.distortion.importance import Weights, emphasised
 from gradpress.distortion.recipes import Recipe
-from gradpress.jpeg.params import Layout, Steps
 from gradpress.jpeg.appraisal import appraised
+from gradpress.jpeg.params import Layout, Steps
 from gradpress.jpeg.perceptual import PerceptualObjective
 from gradpress.jpeg.qtables import Tables
 from gradpress.jpeg.start import prepare
@@ -72,11 +72,12 @@ class Studio:
     def appraised(self, objective: PerceptualObjective, lagrangian: float) -> PerceptualObjective:
         """The objective with weights as the loss sees this picture, quantised at about this λ.
 
-        What squared error counts for knows nothing of importance, and is left out with it.
+        Where the user says what is important, that stays as it is.
         """
+        if self.importance is not None:
+            return objective
         both = Blend((*self.loss.parts, *self.opening.parts))
-        plain = self.recipe.plain if self.importance is None else 0.0
-        return appraised(objective, objective.first(lagrangian).encoding, both, plain)
+        return appraised(objective, objective.first(lagrangian).encoding, both, self.recipe.plain)
 
     def sampled(self) -> Studio:
         """The same on a mosaic of the picture; itself where that is small."""

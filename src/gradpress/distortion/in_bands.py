@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -49,4 +50,4 @@ def bands_of(picture: Picture) -> list[slice]:
     height, width = picture.shape[1:]
     count = max(1, round(height / max(BAND_PIXELS / width, LEAST_ROWS)))
     edges = [round(height * i / count) for i in range(count + 1)]
-    return [slice(begin, end) for begin, end in zip(edges, edges[1:], strict=False)]
+    return [slice(begin, end) for begin, end in pairwise(edges)]

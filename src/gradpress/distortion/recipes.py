@@ -38,8 +38,6 @@ class Recipe:
     """Share of Butteraugli in the first steps' slopes: it costs more than all the rest."""
     plain: float = 0.0
     """How much squared error counts for the weights, as a multiple of a part of the blend."""
-    others: tuple[Sight, ...] = ()
-    """What else is worth trying: which is best differs by picture."""
 
     @property
     def anchor(self) -> float:
@@ -85,21 +83,18 @@ PERCEPTUAL = Recipe(
     ms_ssim=0.15,
     opening=0.3,
     plain=1.0,
-    others=(
-        Sight(detail=0.78, chroma_detail=0.65),
-        Sight(detail=0.62, chroma_detail=0.5),
-        Sight(masking=0.75),
-    ),
 )
 """The default."""
 
 RECIPES = {
     "perceptual": PERCEPTUAL,
     "ssimulacra2": Recipe(
-        ssimulacra2=0.9, sight=Sight(detail=0.95, chroma_detail=0.85, chroma=0.6)
+        ssimulacra2=0.9,
+        plain=0.15,
+        sight=Sight(masking=0.45, detail=0.95, chroma_detail=0.85, chroma=0.7),
     ),
-    "ms-ssim": Recipe(ms_ssim=0.97, sight=Sight(masking=1.5, chroma=0.06)),
-    "ssim": Recipe(ssim=0.97, sight=Sight(masking=1.5, chroma=0.06)),
+    "ms-ssim": Recipe(ms_ssim=0.97, plain=0.3, sight=Sight(masking=1.0, chroma=0.1)),
+    "ssim": Recipe(ssim=0.97, plain=0.3, sight=Sight(masking=1.0, chroma=0.1)),
     "butteraugli": Recipe(butteraugli=0.6),
 }
 

@@ -1,9 +1,9 @@
 """How well errors are seen in one picture, by what they cost a loss.
 
-The formula of ``visibility.py`` knows photographs in the mean. An error e in a coefficient where the
-loss has the slope g costs about ½ g·e, a secant from the original, where there is no slope. In the
-quadratic model it costs ½ weight · e². So what the errors of a plain encoding cost, summed over a
-block and its neighbours, or over all blocks by frequency, says what the weights should be.
+The formula of ``visibility.py`` knows photographs in the mean. An error e in a coefficient where
+the loss has the slope g costs about ½ g·e, a secant from the original, where there is no slope. In
+the quadratic model it costs ½ weight · e². So what the errors of a plain encoding cost, summed over
+a block and its neighbours, or over all blocks by frequency, says what the weights should be.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ PRIOR = 0.5
 """Mean errors of a block that the formula counts for."""
 PASSES = 2
 """Strengths and profiles answer to each other."""
-LEAST = 1e-3
-"""Part of the formula's strength, and of the mean of a profile, that is left at least."""
+LEAST = 0.1
+"""Part of the formula's strength and profile that is left at least."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _cost(gradient: Blocks, error: Blocks, workers: Workers) -> _Cost:
     def run(begin: int, end: int) -> NDArray[np.float64]:
         product = gradient[begin:end] * error[begin:end]
         by_block[begin:end] = product.sum(axis=2, dtype=np.float64)
-        return product.sum(axis=(0, 1), dtype=np.float64)
+        return np.asarray(product.sum(axis=(0, 1), dtype=np.float64))
 
     return _Cost(by_block, np.sum(workers.stripes(len(error), run), axis=0))
 
@@ -135,7 +135,7 @@ def _weighed(
         seen = _by_frequency(error, strength, workers)
         profile = by_frequency / np.maximum(seen, np.finfo(np.float64).tiny)
         profile = np.where(seen > 0, profile, usual)
-        profile = np.maximum(profile, LEAST * profile.mean())
+        profile = np.maximum(profile, LEAST * usual)
         expected = _gathered(_by_block(error, profile, workers))
         held = PRIOR * expected.mean()
         strength = (_gathered(by_block) + held * strength) / (expected + held)
@@ -155,14 +155,12 @@ def _by_frequency(
     def run(begin: int, end: int) -> NDArray[np.float64]:
         part = error[begin:end]
         sums = np.einsum("rck,rck,rc->rk", part, part, strength[begin:end])
-        return sums.sum(axis=0, dtype=np.float64)
+        return np.asarray(sums.sum(axis=0, dtype=np.float64))
 
     return np.asarray(np.sum(workers.stripes(len(error), run), axis=0))
 
 
-def _by_block(
-    error: Blocks, profile: NDArray[np.float64], workers: Workers
-) -> NDArray[np.float64]:
+def _by_block(error: Blocks, profile: NDArray[np.float64], workers: Workers) -> NDArray[np.float64]:
     """Σ profile · error² of each block."""
     sums, profile = np.empty(error.shape[:2]), profile.astype(np.float32)
 

@@ -231,7 +231,7 @@ class PerceptualObjective:
         *,
         fits: bool = True,
     ) -> Draft:
-        """Targets a step further and the best levels for them; for those, the best steps if wanted."""
+        """Targets a step further and the best levels for them, with the best steps if wanted."""
         outset = draft.found_by
         slope = self.slope(draft, gradient)
         steps = outset.symbols.steps
