@@ -27,7 +27,7 @@ from gradpress.outset import bounds_of, held, lift_of, start
 from gradpress.search import Measured, Pursuit, response_of
 from gradpress.studio import Studio
 
-ATTEMPTS = 3
+ATTEMPTS = 4
 """Tries of a step until J does not rise."""
 CUT = 0.4
 """Length of a further try."""
