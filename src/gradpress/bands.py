@@ -209,6 +209,8 @@ class Panorama:
             loss = emphasised(self.recipe.blend(planes, self.workers), planes, importance)
             studio = Studio(planes, self.recipe, loss, self.workers, importance=importance)
             objective = studio.objective(Layout(width, end - begin, factors))
+            if self.evaluations:
+                objective = studio.appraised(objective, lagrangian)
             original = objective.original
             encoding = objective.quantise(original, steps, found.prices, lagrangian)
             if self.evaluations:

@@ -1,4 +1,4 @@
-"""A loss that takes much memory, band by band."""
+"""Losses that hold much memory, prepared when they are looked at: whole, or band by band."""
 
 from __future__ import annotations
 
@@ -13,8 +13,25 @@ from gradpress.distortion.mse import Picture
 
 BAND_PIXELS = 1 << 19
 """About as many at a time."""
-LEAST_ROWS = 256
+LEAST_ROWS = 128
 """Enough for a band's edges, which are taken for those of a picture, not to matter."""
+
+
+@dataclass(frozen=True)
+class Unprepared:
+    """A loss that keeps nothing but its reference from one look to the next."""
+
+    reference: Picture
+    """``(C, H, W)`` in [0, 255]."""
+    prepare: Callable[[Picture], Loss]
+
+    def value(self, decoded: Picture) -> float:
+        """D of ``(C, H, W)`` planes in [0, 255]."""
+        return self.prepare(self.reference).value(decoded)
+
+    def value_and_gradient(self, decoded: Picture) -> tuple[float, Picture]:
+        """D and ∂D/∂decoded."""
+        return self.prepare(self.reference).value_and_gradient(decoded)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from functools import partial
 
 from gradpress.distortion.blend import Blend, Loss
 from gradpress.distortion.butteraugli import butteraugli_error
-from gradpress.distortion.in_bands import InBands, bands_of
+from gradpress.distortion.in_bands import InBands, Unprepared, bands_of
 from gradpress.distortion.mse import Picture
 from gradpress.distortion.own import OwnLoss, scaled
 from gradpress.distortion.ssim import MultiScaleStructuralError, StructuralError
-from gradpress.distortion.ssimulacra2 import Ssimulacra2Error
+from gradpress.distortion.ssimulacra2 import KEPT_PIXELS, Ssimulacra2Error
 from gradpress.jpeg.visibility import Sight
 from gradpress.workers import SERIAL, Workers
 
@@ -52,7 +52,9 @@ class Recipe:
             loss: Loss = Ssimulacra2Error.of(reference, workers)
             parts.append((2 * self.ssimulacra2 / CURVATURES.ssimulacra2, loss))
         if self.ms_ssim:
-            loss = MultiScaleStructuralError.of(reference, workers)
+            prepare = partial(MultiScaleStructuralError.of, workers=workers)
+            large = reference[0].size > KEPT_PIXELS
+            loss = Unprepared(reference, prepare) if large else prepare(reference)
             parts.append((2 * self.ms_ssim / CURVATURES.ms_ssim, loss))
         if self.ssim:
             loss = StructuralError.of(reference, workers)

@@ -24,6 +24,9 @@ Planes = NDArray[np.float32]
 SMALLEST = 8
 """A scale with a shorter side, in samples, is the last; a picture that small scores 100."""
 
+KEPT_PIXELS = 1 << 21
+"""Of larger pictures the published tool's blurs are made anew for every score, to save memory."""
+
 NORMS = ("structure", "edges added", "edges lost")
 
 # fmt: off
@@ -151,6 +154,8 @@ class Ssimulacra2Error:
                 component, plane, slopes, moments, by_xyb[component.scale][component.index],
                 self.workers,
             )  # fmt: skip
+        if by_xyb:
+            del plane, moments, pyramid[0]  # a picture's memory, not needed any more
         return self._pixels * total, _pyramid_adjoint(decoded, pyramid, by_xyb, self.workers)
 
     def score(self, decoded: Picture) -> float:
@@ -168,7 +173,9 @@ class Ssimulacra2Error:
         """
         pyramid = _pyramid(decoded, self._scales, self.workers)
         norms = []
-        for component, reference in zip(self.components, self._as_published, strict=True):
+        kept = self._pixels <= KEPT_PIXELS
+        references = self._as_published if kept else map(self._published, self.components)
+        for component, reference in zip(self.components, references, strict=True):
             plane = pyramid[component.scale][1][component.index]
             original, moments = reference[0], np.empty_like(reference)
             _recursive_blur(plane, None, moments[0], self.workers)
@@ -186,14 +193,14 @@ class Ssimulacra2Error:
     @cached_property
     def _as_published(self) -> tuple[Planes, ...]:
         """The components' references, blurred as the published tool does it."""
-        planes = []
-        for component in self.components:
-            blurred = np.empty_like(component.reference)
-            original = blurred[0] = component.reference[0]
-            _recursive_blur(original, None, blurred[1], self.workers)
-            _recursive_blur(original, original, blurred[2], self.workers)
-            planes.append(blurred)
-        return tuple(planes)
+        return tuple(map(self._published, self.components))
+
+    def _published(self, component: _Component) -> Planes:
+        blurred = np.empty_like(component.reference)
+        original = blurred[0] = component.reference[0]
+        _recursive_blur(original, None, blurred[1], self.workers)
+        _recursive_blur(original, original, blurred[2], self.workers)
+        return blurred
 
     @property
     def _pixels(self) -> int:
@@ -263,12 +270,12 @@ def _pyramid_adjoint(
     by_xyb: list[Planes],
     workers: Workers,
 ) -> Picture:
-    """∂D/∂picture from ∂D by every scale's XYB."""
+    """∂D/∂picture from ∂D by every scale's XYB; the pyramid is that without the first one."""
     out = np.zeros_like(picture)
-    if not pyramid:
+    if not by_xyb:
         return out
     by_linear: Planes | None = None
-    for (linear, _), by in zip(pyramid[:0:-1], by_xyb[:0:-1], strict=True):
+    for (linear, _), by in zip(pyramid[::-1], by_xyb[:0:-1], strict=True):
         gradient = np.zeros_like(linear)
 
         def pull(

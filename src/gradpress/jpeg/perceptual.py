@@ -105,14 +105,17 @@ class PerceptualObjective:
         First come those whose second version adds least to D for a bit that it saves, by D's slope
         between both; last those where it saves nothing.
         """
-        ends = [dequantised(each.symbols, self.workers) for each in (above, below)]
-        moves = [second - first for first, second in zip(*ends, strict=True)]
-        middle = [first + move / 2 for first, move in zip(ends[0], moves, strict=True)]
+        pairs = list(zip(above.symbols.levels, below.symbols.levels, strict=True))
+        halves = [np.float32(0.5) * steps.astype(np.float32) for steps in above.symbols.steps]
+        middle = [
+            (a + b).astype(np.float32) * half for (a, b), half in zip(pairs, halves, strict=True)
+        ]
         _, slopes = self._sloped(tuple(middle))
         bits = [block_bits(each.symbols) for each in (above, below)]
         prices = []
-        for i, (slope, move) in enumerate(zip(slopes, moves, strict=True)):
-            by_block = np.einsum("rck,rck,k->rc", slope, move, self.stiffness(i))
+        for i, (slope, (first, second)) in enumerate(zip(slopes, pairs, strict=True)):
+            move = 2 * halves[i] * self.stiffness(i)
+            by_block = np.einsum("rck,rck,k->rc", slope, second - first, move)
             saved = bits[0][i] - bits[1][i]
             price = by_block * self.visible.strengths[i] / np.maximum(saved, 1e-3)
             prices.append(np.where(saved > 0, price, np.inf))
