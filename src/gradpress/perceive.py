@@ -108,7 +108,8 @@ class Chase:
     bounds: tuple[float, float]
     """Of λ."""
     rate: Schedule
-    """Part of the way to the minimum of D's diagonal model, by step."""
+    """Part of the way to the minimum of D's diagonal model, by step; further ones go as the middle
+    one does."""
     fits: bool = True
     """Whether the tables are fitted to the levels."""
     told: Callable[[], None] = lambda: None
@@ -139,9 +140,10 @@ class Chase:
         before = evaluation.smooth + lagrangian * encoding.bits
         opening = self.opening if count < self.openings else NOTHING
         gradient = objective.joined(draft, evaluation.gradient, opening)
+        further = count >= self.evaluations
+        rate = self.rate(self.evaluations // 2 if further else count)
         for _ in range(ATTEMPTS):
-            rate = cut * self.rate(count if count < self.evaluations else self.evaluations // 2)
-            moved = objective.prox(priced, gradient, rate, fits=self.fits)
+            moved = objective.prox(priced, gradient, cut * rate, fits=self.fits)
             if objective.evaluate(moved).value <= before:
                 return moved, (count + 1, min(cut * AGAIN, 1.0))
             cut *= CUT
