@@ -31,6 +31,8 @@ MAX_SIDES = 6
 """Steps of the landing until the goal lies between two of them."""
 MAX_MIXES = 10
 """Mixtures of those two."""
+CLOSE, ROUGH = 0.5, 0.8
+"""Parts of the margin that an estimate may be off the aim: usually, and to be quick."""
 
 Gauge = Callable[[Encoding], float]
 """About how far an encoding is beyond the aim."""
@@ -152,6 +154,7 @@ def _between(
         return above
     over, under = corrected.excess(above), corrected.excess(below)
     ranks = objective.exchanged(above, below) if ranked else None
+    near = (CLOSE if ranked else ROUGH) * corrected.pursuit.margin
     low, high, best = 0.0, 1.0, above
     for _ in range(MAX_MIXES):
         share = low + min(max(over / (over - under), 0.2), 0.8) * (high - low)
@@ -162,6 +165,6 @@ def _between(
             over, under = excess, under / 2 if low else under
         else:
             high, under = share, excess
-        if abs(excess) <= corrected.pursuit.margin / 2:
+        if abs(excess) <= near:
             return mixture
     return best
