@@ -27,8 +27,12 @@ MAX_LANDING = 8
 """Encodings that are measured near the goal."""
 FRESH_STARTS = 12
 """Tries with steps made anew where those at hand cannot reach the goal."""
+FRESH_STRIDE = 0.05
+"""Change of log λ of the first of them; it doubles."""
 MAX_SIDES = 6
 """Steps of the landing until the goal lies between two of them."""
+SHARES = (0.98, 0.95, 0.9, 0.8, 0.65, 0.5)
+"""Of blocks that stay when others are made finer."""
 MAX_MIXES = 10
 """Mixtures of those two."""
 CLOSE, ROUGH = 0.5, 0.8
@@ -100,14 +104,42 @@ def _sides(
     if that does not, other steps do. Both are the same encoding if one side cannot be reached.
     """
     known = [encoding for encoding in recent if _same_steps(encoding, draft.encoding)]
-    found = _bracket(objective, draft, corrected, known, bounds)
+    found = _raised(objective, draft, corrected, known, bounds) if recent else None
+    found = found or _bracket(objective, draft, corrected, known, bounds)
     if found is not None:
         return found
-    for _ in range(FRESH_STARTS):
+    for attempt in range(FRESH_STARTS):
         if corrected.excess(draft.encoding) >= 0:
             break
-        draft = objective.first(held(draft.encoding.lagrangian * math.exp(-FARTHEST), bounds))
+        stride = min(FRESH_STRIDE * 2**attempt, FARTHEST)
+        lagrangian = held(draft.encoding.lagrangian * math.exp(-stride), bounds)
+        draft = objective.anew(draft, lagrangian)
     return _bracket(objective, draft, corrected, [], bounds) or (draft.encoding, draft.encoding)
+
+
+def _raised(
+    objective: PerceptualObjective,
+    draft: Draft,
+    corrected: _Corrected,
+    known: Sequence[Encoding],
+    bounds: tuple[float, float],
+) -> tuple[Encoding, Encoding] | None:
+    """An encoding beyond the goal from one that is a little short of it.
+
+    A lower λ as a whole may not even be better, but some blocks of what it finds are.
+    """
+    encoding = draft.encoding
+    if corrected.excess(encoding) >= 0 or any(corrected.excess(each) >= 0 for each in known):
+        return None
+    lagrangian = held(encoding.lagrangian * math.exp(-FARTHEST), bounds)
+    priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian), draft.outset)
+    finer = objective.requantised(priced).encoding
+    ranks = objective.exchanged(finer, encoding)
+    for share in SHARES:
+        mixture = mixed(finer, encoding, share, objective.workers, ranks)
+        if corrected.excess(mixture) >= 0:
+            return mixture, encoding
+    return None
 
 
 def _bracket(

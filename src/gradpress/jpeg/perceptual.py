@@ -102,8 +102,8 @@ class PerceptualObjective:
     def exchanged(self, above: Encoding, below: Encoding) -> tuple[NDArray[np.float64], ...]:
         """Ranks of blocks in [0, 1), ``(block_rows, block_columns)`` by component.
 
-        First come those whose second version adds least to D for a bit that it saves, by D's slope
-        between both; last those where it saves nothing.
+        First come those whose second version adds nothing to D, then those where it adds least for
+        a bit that it saves, by D's slope between both; last those where it saves nothing.
         """
         pairs = list(zip(above.symbols.levels, below.symbols.levels, strict=True))
         halves = [np.float32(0.5) * steps.astype(np.float32) for steps in above.symbols.steps]
@@ -118,7 +118,9 @@ class PerceptualObjective:
             by_block = np.einsum("rck,rck,k->rc", slope, second - first, move)
             saved = bits[0][i] - bits[1][i]
             price = by_block * self.visible.strengths[i] / np.maximum(saved, 1e-3)
-            prices.append(np.where(saved > 0, price, np.inf))
+            price[saved <= 0] = np.inf
+            price[by_block <= 0] = -np.inf
+            prices.append(price)
         order = np.argsort(np.concatenate([p.ravel() for p in prices]), kind="stable")
         ranks = np.empty(len(order))
         ranks[order] = np.arange(len(order)) / len(order)
@@ -252,6 +254,12 @@ class PerceptualObjective:
         )
         symbols = replace(found.symbols, steps=encoding.symbols.steps)
         return Draft(draft.targets, replace(found, symbols=symbols), outset)
+
+    def anew(self, draft: Draft, lagrangian: float) -> Draft:
+        """The same targets quantised by steps and prices that suit λ."""
+        outset = self.first(lagrangian).encoding
+        found = self.quantise(draft.targets, outset.symbols.steps, outset.prices, lagrangian)
+        return Draft(draft.targets, self.fitted(draft.targets, found), outset)
 
     def _moved(
         self, component: int, target: Blocks, gradient: Blocks, steps: Steps, rate: float
