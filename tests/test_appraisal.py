@@ -102,7 +102,7 @@ def test_ranked_blocks_cost_less_for_a_bit_than_any(planes):
     lower = above.encoding.lagrangian * 1.5
     cheaper = replace(above.encoding, lagrangian=lower)
     below = objective.requantised(Draft(above.targets, cheaper))
-    ranks = objective.exchanged(above.encoding, below.encoding)
+    ranks = objective.exchange_ranks(above.encoding, below.encoding)
     everything = np.sort(np.concatenate([rank.ravel() for rank in ranks]))
     np.testing.assert_allclose(everything, np.arange(len(everything)) / len(everything))
 
@@ -113,6 +113,21 @@ def test_ranked_blocks_cost_less_for_a_bit_than_any(planes):
     whole = cost(below.encoding)
     for share, part in ((0.1, 0.6), (0.2, 0.8)):
         assert cost(mixed(above.encoding, below.encoding, share, ranks=ranks)) < part * whole
+
+
+def test_the_last_ranks_are_worth_most_for_a_bit(planes):
+    objective = objective_of(planes, Blend(((1.0, SquaredError(planes)),)))
+    below = objective.first(LAGRANGIAN)
+    dearer = replace(below.encoding, lagrangian=LAGRANGIAN / 1.5)
+    above = objective.requantised(Draft(below.targets, dearer))
+    ranks = objective.exchange_ranks(above.encoding, below.encoding)
+
+    def worth(encoding):
+        less = objective.terms(below.encoding).distortion - objective.terms(encoding).distortion
+        return less / (encoding.bits - below.encoding.bits)
+
+    raised = mixed(above.encoding, below.encoding, 0.9, ranks=ranks)
+    assert worth(raised) > 1.3 * worth(above.encoding) > 0
 
 
 def test_a_loss_in_bands_is_the_sum_of_theirs():

@@ -134,7 +134,7 @@ def _raised(
     lagrangian = held(encoding.lagrangian * math.exp(-FARTHEST), bounds)
     priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian), draft.outset)
     finer = objective.requantised(priced).encoding
-    ranks = objective.exchanged(finer, encoding)
+    ranks = objective.exchange_ranks(finer, encoding)
     for share in SHARES:
         mixture = mixed(finer, encoding, share, objective.workers, ranks)
         if corrected.excess(mixture) >= 0:
@@ -185,7 +185,7 @@ def _between(
     if above is below:
         return above
     over, under = corrected.excess(above), corrected.excess(below)
-    ranks = objective.exchanged(above, below) if ranked else None
+    ranks = objective.exchange_ranks(above, below) if ranked else None
     near = (CLOSE if ranked else ROUGH) * corrected.pursuit.margin
     low, high, best = 0.0, 1.0, above
     for _ in range(MAX_MIXES):

@@ -99,7 +99,7 @@ class PerceptualObjective:
             distortion += self.anchor * self._anchored(i, decoded, gradient[i])
         return distortion, gradient
 
-    def exchanged(self, above: Encoding, below: Encoding) -> tuple[NDArray[np.float64], ...]:
+    def exchange_ranks(self, above: Encoding, below: Encoding) -> tuple[NDArray[np.float64], ...]:
         """Ranks of blocks in [0, 1), ``(block_rows, block_columns)`` by component.
 
         First come those whose second version adds nothing to D, then those where it adds least for
