@@ -63,13 +63,13 @@ def test_ten_runs_are_as_one(options):
 
 def test_deblocking_is_another_goal():
     poor = jpeg_of(quality=30)
-    plain = gradpress.compress(poor, target="psnr=34", effort=1)
-    smooth = gradpress.compress(plain.data, target="psnr=34", effort=1, deblock=True)
+    plain = gradpress.compress(poor, target="psnr=32", effort=1)
+    smooth = gradpress.compress(plain.data, target="psnr=32", effort=1, deblock=True)
     assert smooth.reason != "it was already done"
-    again = gradpress.compress(smooth.data, target="psnr=34", effort=1, deblock=True)
+    again = gradpress.compress(smooth.data, target="psnr=32", effort=1, deblock=True)
     assert (again.data, again.reason) == (smooth.data, "it was already done")
-    text = mark.goal_text(asked(target="psnr=34", target_size="9KB"), deblock=True)
-    assert text == "psnr=34 target-size=9000 deblock"
+    text = mark.goal_text(asked(target="psnr=32", target_size="9KB"), deblock=True)
+    assert text == "psnr=32 target-size=9000 deblock"
     assert mark.goal_of(mark.found(mark.stamped(poor, text))) == text
 
 

@@ -177,8 +177,9 @@ def _on_targets(descent: Descent) -> Iterator[Step[Draft]]:
     """Any method on trees, on the whole picture."""
     kept = _Kept(Latent(descent.objective, descent.draft.encoding))
     point = kept.latent.point(descent.draft.targets)
-    method = method_of(descent.choice, descent.steps, kept.told)
     choice, before = descent.choice, None
+    told = (lambda _: None) if choice.automatic else kept.told  # nobody gave that rate
+    method = method_of(choice, descent.steps, told)
     for step in iterate(
         kept, point, method, max_steps=choice.iterations, tolerance=choice.tolerance
     ):

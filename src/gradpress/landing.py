@@ -113,7 +113,7 @@ def _sides(
             break
         stride = min(FRESH_STRIDE * 2**attempt, FARTHEST)
         lagrangian = held(draft.encoding.lagrangian * math.exp(-stride), bounds)
-        draft = objective.anew(draft, lagrangian)
+        draft = objective.first(lagrangian)
     return _bracket(objective, draft, corrected, [], bounds) or (draft.encoding, draft.encoding)
 
 

@@ -26,7 +26,8 @@ TOLERANCE = 0.1
 BOUNDS = (1e-2, 1e5)
 """λ below which hardly a bit is saved any more, and above which hardly one is left."""
 USUAL = 8
-"""Evaluations that lifts were measured with; others do as their number to the power of GROWTH."""
+"""Evaluations that lifts were measured with. More gain little more; fewer do as their number to the
+power of GROWTH."""
 GROWTH = 0.3
 FIRST = 0.42
 """Part of what a descent gains that its first step does; the others share the rest evenly."""
@@ -177,5 +178,5 @@ def lift_of(goal: Goal, evaluations: int, done: int = 0) -> float:
     if done >= evaluations:
         return 0.0
     left = (1 - FIRST) * (1 - done / evaluations) if done else 1.0
-    growth: float = (evaluations / USUAL) ** GROWTH
+    growth: float = min(evaluations / USUAL, 1.0) ** GROWTH
     return whole * left * growth

@@ -97,7 +97,7 @@ RECIPES = {
     ),
     "ms-ssim": Recipe(ms_ssim=0.97, plain=0.3, sight=Sight(masking=1.0, chroma=0.1)),
     "ssim": Recipe(ssim=0.97, plain=0.3, sight=Sight(masking=1.0, chroma=0.1)),
-    "butteraugli": Recipe(butteraugli=0.6, plain=0.3),
+    "butteraugli": Recipe(butteraugli=0.3, plain=0.3),
 }
 
 

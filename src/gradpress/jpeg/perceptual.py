@@ -255,12 +255,6 @@ class PerceptualObjective:
         symbols = replace(found.symbols, steps=encoding.symbols.steps)
         return Draft(draft.targets, replace(found, symbols=symbols), outset)
 
-    def anew(self, draft: Draft, lagrangian: float) -> Draft:
-        """The same targets quantised by steps and prices that suit λ."""
-        outset = self.first(lagrangian).encoding
-        found = self.quantise(draft.targets, outset.symbols.steps, outset.prices, lagrangian)
-        return Draft(draft.targets, self.fitted(draft.targets, found), outset)
-
     def _moved(
         self, component: int, target: Blocks, gradient: Blocks, steps: Steps, rate: float
     ) -> Blocks:
