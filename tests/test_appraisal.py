@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +16,7 @@ from gradpress.jpeg import model
 from gradpress.jpeg.appraisal import TRUST, appraised
 from gradpress.jpeg.objective import dequantised, mixed
 from gradpress.jpeg.params import FACTORS, Layout
-from gradpress.jpeg.perceptual import Draft, PerceptualObjective
+from gradpress.jpeg.perceptual import PerceptualObjective
 from gradpress.jpeg.start import prepare
 from gradpress.jpeg.visibility import Sight, visibility
 from gradpress.metrics import metric
@@ -99,9 +98,7 @@ def test_a_loss_without_slope_changes_nothing(planes):
 def test_ranked_blocks_cost_less_for_a_bit_than_any(planes):
     objective = objective_of(planes, Blend(((1.0, SquaredError(planes)),)))
     above = objective.first(LAGRANGIAN)
-    lower = above.encoding.lagrangian * 1.5
-    cheaper = replace(above.encoding, lagrangian=lower)
-    below = objective.requantised(Draft(above.targets, cheaper))
+    below = objective.requantised(above, 1.5 * above.encoding.lagrangian)
     ranks = objective.exchange_ranks(above.encoding, below.encoding)
     everything = np.sort(np.concatenate([rank.ravel() for rank in ranks]))
     np.testing.assert_allclose(everything, np.arange(len(everything)) / len(everything))
@@ -118,8 +115,7 @@ def test_ranked_blocks_cost_less_for_a_bit_than_any(planes):
 def test_the_last_ranks_are_worth_most_for_a_bit(planes):
     objective = objective_of(planes, Blend(((1.0, SquaredError(planes)),)))
     below = objective.first(LAGRANGIAN)
-    dearer = replace(below.encoding, lagrangian=LAGRANGIAN / 1.5)
-    above = objective.requantised(Draft(below.targets, dearer))
+    above = objective.requantised(below, LAGRANGIAN / 1.5)
     ranks = objective.exchange_ranks(above.encoding, below.encoding)
 
     def worth(encoding):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -17,7 +16,6 @@ from gradpress.distortion.recipes import RECIPES
 from gradpress.effort import LADDER
 from gradpress.jpeg.objective import mixed
 from gradpress.jpeg.params import FACTORS, Layout
-from gradpress.jpeg.perceptual import Draft
 from gradpress.jpeg.visibility import Sight, visibility
 from gradpress.metrics import METRICS, metric
 from gradpress.result import Status
@@ -213,7 +211,7 @@ def test_what_is_busy_hides_and_what_is_flat_does_not():
 def test_a_mixture_goes_from_one_encoding_to_the_other(photo):
     objective = objective_of(photo)
     first = objective.first(20.0)
-    second = objective.requantised(Draft(first.targets, replace(first.encoding, lagrangian=60.0)))
+    second = objective.requantised(first, 60.0)
     shares = [0.0, 0.2, 0.5, 0.9, 1.0]
     mixtures = [mixed(first.encoding, second.encoding, s) for s in shares]
     for ends, mixture in ((first, mixtures[0]), (second, mixtures[-1])):

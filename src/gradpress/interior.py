@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gradpress.descent import Evaluation
 from gradpress.descent.barrier import barrier
@@ -92,8 +92,7 @@ class Interior:
         budget, now = 8 * self.budget, draft.encoding
 
         def at(lagrangian: float) -> Draft:
-            priced = replace(now, lagrangian=lagrangian)
-            return objective.requantised(Draft(draft.targets, priced, draft.outset))
+            return objective.requantised(draft, lagrangian)
 
         def excess(priced: Draft) -> float:
             encoding = priced.encoding

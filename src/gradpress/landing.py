@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -132,8 +132,7 @@ def _raised(
     if corrected.excess(encoding) >= 0 or any(corrected.excess(each) >= 0 for each in known):
         return None
     lagrangian = held(encoding.lagrangian * math.exp(-FARTHEST), bounds)
-    priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian), draft.outset)
-    finer = objective.requantised(priced).encoding
+    finer = objective.requantised(draft, lagrangian).encoding
     ranks = objective.exchange_ranks(finer, encoding)
     for share in SHARES:
         mixture = mixed(finer, encoding, share, objective.workers, ranks)
@@ -160,8 +159,7 @@ def _bracket(
             return ends[True], ends[False]
         x = 2.0**attempt * (1.3 * excess / -slope + math.copysign(NEAR, excess))
         lagrangian = encoding.lagrangian * math.exp(min(max(x, -FARTHEST), FARTHEST))
-        priced = replace(encoding, lagrangian=held(lagrangian, bounds))
-        draft = objective.requantised(Draft(draft.targets, priced, draft.outset))
+        draft = objective.requantised(draft, held(lagrangian, bounds))
     return None
 
 

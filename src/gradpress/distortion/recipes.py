@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 
-from gradpress.distortion.blend import Blend, Loss
+from gradpress.distortion.blend import NOTHING, Blend, Loss
 from gradpress.distortion.butteraugli import butteraugli_error
 from gradpress.distortion.in_bands import InBands, Unprepared, bands_of
 from gradpress.distortion.mse import Picture
@@ -70,7 +70,7 @@ class Recipe:
     def opened(self, reference: Picture, workers: Workers = SERIAL) -> Blend:
         """Prepare what is added to the blend in the first steps; nothing is left of it later."""
         if not self.opening:
-            return Blend(())
+            return NOTHING
         loss: Loss = InBands(reference, partial(butteraugli_error, workers=workers))
         if len(bands_of(reference)) == 1:
             loss = butteraugli_error(reference, workers)

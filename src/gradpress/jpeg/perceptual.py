@@ -246,13 +246,11 @@ class PerceptualObjective:
         encoding = self.quantise(targets, steps, outset.prices, draft.encoding.lagrangian)
         return Draft(targets, self.fitted(targets, encoding) if fits else encoding, outset)
 
-    def requantised(self, draft: Draft) -> Draft:
-        """The same targets at the draft's present λ; its steps stay."""
-        encoding, outset = draft.encoding, draft.found_by
-        found = self.quantise(
-            draft.targets, outset.symbols.steps, outset.prices, encoding.lagrangian
-        )
-        symbols = replace(found.symbols, steps=encoding.symbols.steps)
+    def requantised(self, draft: Draft, lagrangian: float) -> Draft:
+        """The same targets at another λ; the steps stay."""
+        outset = draft.found_by
+        found = self.quantise(draft.targets, outset.symbols.steps, outset.prices, lagrangian)
+        symbols = replace(found.symbols, steps=draft.encoding.symbols.steps)
         return Draft(draft.targets, replace(found, symbols=symbols), outset)
 
     def _moved(
