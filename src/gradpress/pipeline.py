@@ -19,6 +19,7 @@ from gradpress.done import done_before, settled
 from gradpress.errors import GradpressError, UnsupportedImage
 from gradpress.finish import finished, kept, passed_through, restated_input
 from gradpress.goal import Lagrangian, TargetSize
+from gradpress.heap import keep_planes
 from gradpress.image import Image, Source
 from gradpress.job import HEADER_BYTES, Job, metadata_bytes
 from gradpress.jpeg.objective import Encoding, JpegObjective
@@ -129,6 +130,7 @@ def _pursue(job: Job) -> Iterator[Snapshot]:
     recorder: Recorder[Encoding] = Recorder()
     qualities: list[float | None] = []
     best: Measured | None = None
+    keep_planes()
     with Workers(job.threads) as workers:
         descent = _by_pixel if isinstance(job.loss, str) else _by_eye
         for step, measured in descent(job, workers):

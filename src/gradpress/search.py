@@ -27,7 +27,7 @@ from gradpress.jpeg.params import Steps, Symbols
 from gradpress.jpeg.steps import KEPT, scaled_steps
 from gradpress.metrics import Metric
 from gradpress.plan import LAGRANGIANS
-from gradpress.workers import Workers
+from gradpress.workers import SERIAL, Workers
 
 SIZE_MARGIN = 0.004
 """Fraction of the bytes aimed below a target."""
@@ -84,7 +84,9 @@ class Pursuit:
         if isinstance(self.goal, TargetSize):
             size = self.file_bytes(encoding)
             return self.excess(Measured(0.0, size, 0.0))
-        return self.shows_excess(planes_of(model.decode(encoding.symbols, self.workers)))
+        return self.shows_excess(
+            planes_of(model.decode(encoding.symbols, self.workers), self.workers)
+        )
 
     def gauge(self, encoding: Encoding | None) -> Callable[[Encoding], float]:
         """Estimates of the excess, less what that of an encoding is off."""
@@ -161,16 +163,22 @@ def scorers(
     shared = [part for _, part in parts if isinstance(part, Ssimulacra2Error)]
     if metric.name == "ssimulacra2" and shared:
         exact, quick = shared[0].score, shared[0].quick_score
-        return lambda shown: exact(planes_of(shown)), quick
+        return lambda shown: exact(planes_of(shown, workers)), quick
     score = metric.prepare(planes, workers)
     estimate = metric.estimate and metric.estimate(planes, workers)
-    return lambda shown: score(planes_of(shown)), estimate or score
+    return lambda shown: score(planes_of(shown, workers)), estimate or score
 
 
-def planes_of(shown: NDArray[np.uint8]) -> Picture:
+def planes_of(shown: NDArray[np.uint8], workers: Workers = SERIAL) -> Picture:
     """``(C, H, W)`` float32 planes of ``(H, W[, C])`` pixels."""
-    pixels = shown.reshape(*shown.shape[:2], -1)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1), dtype=np.float32)
+    pixels = shown.reshape(*shown.shape[:2], -1).transpose(2, 0, 1)
+    planes = np.empty(pixels.shape, np.float32)
+
+    def run(begin: int, end: int) -> None:
+        planes[:, begin:end] = pixels[:, begin:end]
+
+    workers.rows(len(shown), run)
+    return planes
 
 
 @dataclass(frozen=True)

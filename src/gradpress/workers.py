@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
+from itertools import pairwise
 from types import TracebackType
 from typing import TypeVar
 
 T = TypeVar("T")
 
 STRIPE_BLOCK_ROWS = 16
-"""Block rows that one call of a kernel handles: 128 sample rows stay in a core's cache."""
+"""Block rows that one call of a kernel handles, so that threads seldom meet."""
 
 
 class Workers:
@@ -23,17 +25,34 @@ class Workers:
 
     def __init__(self, threads: int = 1) -> None:
         self.threads = threads
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
 
     def stripes(self, count: int, run: Callable[[int, int], T]) -> list[T]:
         """``run(begin, end)`` for every stripe of ``count`` block rows, in order."""
         return self.together(striped(count, run))
 
     def together(self, tasks: Sequence[Callable[[], T]]) -> list[T]:
-        """What independent tasks return, in their order."""
-        if self._pool is None:
+        """What independent tasks return, in their order. The caller's thread takes its share."""
+        if self._pool is None or len(tasks) < 2:
             return [task() for task in tasks]
-        return list(self._pool.map(lambda task: task(), tasks))
+        results: dict[int, T] = {}
+        turns = iter(range(len(tasks)))
+
+        def take_turns() -> None:
+            for turn in turns:
+                results[turn] = tasks[turn]()
+
+        count = min(self.threads, len(tasks)) - 1
+        helpers = [self._pool.submit(take_turns) for _ in range(count)]
+        try:
+            take_turns()
+        finally:
+            deque(turns, maxlen=0)  # after an error, nothing more is begun
+            begun = [helper for helper in helpers if not helper.cancel()]
+            wait(begun)
+        for helper in begun:
+            helper.result()
+        return [results[turn] for turn in range(len(tasks))]
 
     def rows(self, height: int, run: Callable[[int, int], T]) -> list[T]:
         """``run(begin, end)`` for stripes of ``height`` sample rows, in order."""
@@ -57,9 +76,14 @@ class Workers:
 
 
 def striped(count: int, run: Callable[[int, int], T]) -> list[Callable[[], T]]:
-    """``run(begin, end)`` for every stripe of ``count`` block rows, as tasks."""
-    begins = range(0, count, STRIPE_BLOCK_ROWS)
-    return [partial(run, begin, min(begin + STRIPE_BLOCK_ROWS, count)) for begin in begins]
+    """``run(begin, end)`` for every stripe of ``count`` block rows, as tasks.
+
+    The stripes are about equally high, and two threads have as many to do.
+    """
+    number = -(-count // STRIPE_BLOCK_ROWS)
+    number += number % 2 if number > 1 else 0
+    edges = [i * count // max(number, 1) for i in range(number + 1)]
+    return [partial(run, begin, end) for begin, end in pairwise(edges)]
 
 
 SERIAL = Workers(1)

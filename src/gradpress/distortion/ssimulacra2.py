@@ -143,7 +143,9 @@ class Ssimulacra2Error:
     def value_and_gradient(self, decoded: Picture) -> tuple[float, Picture]:
         """D and ∂D/∂decoded, ``(C, H, W)``."""
         pyramid = _pyramid(decoded, self._scales, self.workers)
-        by_xyb = [np.zeros_like(planes) for _, planes in pyramid]
+        by_xyb = [np.empty_like(planes) for _, planes in pyramid]
+        for scale, by in enumerate(by_xyb):
+            by[~self._weighs[scale]] = 0
         total = 0.0
         for component in self.components:
             plane = pyramid[component.scale][1][component.index]
@@ -205,6 +207,14 @@ class Ssimulacra2Error:
     @property
     def _pixels(self) -> int:
         return self.shape[1] * self.shape[2]
+
+    @property
+    def _weighs(self) -> NDArray[np.bool_]:
+        """``(scales, 3)``: which planes have a component."""
+        weighs = np.zeros((self._scales, 3), bool)
+        for component in self.components:
+            weighs[component.scale, component.index] = True
+        return weighs
 
     @property
     def _scales(self) -> int:
@@ -271,12 +281,12 @@ def _pyramid_adjoint(
     workers: Workers,
 ) -> Picture:
     """∂D/∂picture from ∂D by every scale's XYB; the pyramid is that without the first one."""
-    out = np.zeros_like(picture)
+    out = np.zeros(picture.shape, np.float32)
     if not by_xyb:
         return out
     by_linear: Planes | None = None
     for (linear, _), by in zip(pyramid[::-1], by_xyb[:0:-1], strict=True):
-        gradient = np.zeros_like(linear)
+        gradient = np.zeros(linear.shape, np.float32)
 
         def pull(
             begin: int,
@@ -300,9 +310,9 @@ def _pyramid_adjoint(
 
 def _prepared(plane: Planes, workers: Workers) -> Planes:
     planes = np.empty((3, *plane.shape), np.float32)
-    planes[0] = plane
 
     def run(begin: int, end: int) -> None:
+        planes[0, begin:end] = plane[begin:end]
         _kernels.ssimulacra2_reference(plane, begin, end, planes[1], planes[2])
 
     workers.rows(len(plane), run)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from gradpress.jpeg.params import Layout, Symbols
+from gradpress import _kernels
+from gradpress.jpeg.params import Layout, Levels, Symbols
 from gradpress.jpeg.rate import scan_order
 from gradpress.jpeg.scans import Coder, baseline_script
 
@@ -20,9 +21,6 @@ BlockBits = NDArray[np.float32]
 _Sizes = NDArray[np.uint8]
 """``(256,)`` bits of each symbol's word."""
 
-_ZERO_RUN = 0xF0
-"""Sixteen zeros (T.81, F.1.2.2.1); symbol 0 is the end of a block."""
-
 
 def block_bits(symbols: Symbols) -> tuple[BlockBits, ...]:
     """Bits of each component's blocks, padding included, in one baseline scan.
@@ -31,7 +29,7 @@ def block_bits(symbols: Symbols) -> tuple[BlockBits, ...]:
     """
     (scan,) = baseline_script(Coder(symbols))
     return tuple(
-        _dc_bits(symbols, i, dc.table.sizes) + _ac_bits(symbols, i, ac.table.sizes)
+        _dc_bits(symbols, i, dc.table.sizes) + _ac_bits(symbols.levels[i], ac.table.sizes)
         for i, (dc, ac) in enumerate(zip(scan.dc, scan.ac, strict=True))
     )
 
@@ -64,22 +62,10 @@ def _dc_bits(symbols: Symbols, component: int, sizes: _Sizes) -> BlockBits:
     return bits.reshape(levels.shape[:2])
 
 
-def _ac_bits(symbols: Symbols, component: int, sizes: _Sizes) -> BlockBits:
-    rows = [_row_bits(row, sizes) for row in symbols.levels[component]]
-    return np.stack(rows)
-
-
-def _row_bits(levels: NDArray[np.int16], sizes: _Sizes) -> NDArray[np.float32]:
-    """AC bits of a row of blocks, ``(columns, 64)``: runs of zeros, sizes, ends (T.81, F.1.2.2)."""
-    block, place = np.nonzero(levels[:, 1:])
-    size = _bit_lengths(levels[block, place + 1])
-    before = np.where(np.diff(block, prepend=-1) == 0, np.roll(place, 1), -1)
-    run = place - before - 1
-    price = sizes[run % 16 << 4 | size] + size + run // 16 * int(sizes[_ZERO_RUN])
-    bits = np.bincount(block, weights=price, minlength=len(levels))
-    ended = (levels[:, 63] == 0) * float(sizes[0])
-    whole: NDArray[np.float32] = (bits + ended).astype(np.float32)
-    return whole
+def _ac_bits(levels: Levels, sizes: _Sizes) -> BlockBits:
+    bits = np.empty(levels.shape[:2], np.float32)
+    _kernels.ac_block_bits(levels, sizes, bits)
+    return bits
 
 
 def _bit_lengths(values: NDArray[np.integer]) -> NDArray[np.intp]:

@@ -88,11 +88,11 @@ def pull_back(
     size = (layout.height, layout.width)
     planes = samples.planes
     if len(planes) == 1:
-        padded = np.zeros(planes[0].shape, np.float32)
+        padded = _unfilled(planes[0].shape, size)
         padded[: size[0], : size[1]] = gradient[0]
         return (forward_dct(padded, 0.0, workers, clamped=planes[0]),)
     y, cb, cr = samples.full
-    dy, dcb, dcr = (np.zeros(plane.shape, np.float32) for plane in samples.full)
+    dy, dcb, dcr = (_unfilled(plane.shape, size) for plane in samples.full)
     workers.stripes(
         -(-size[0] // 8),
         lambda b, e: _kernels.ycc_to_rgb_adjoint(
@@ -108,6 +108,14 @@ def pull_back(
     return tuple(
         forward_dct(g, 0.0, workers, clamped=p) for g, p in zip(by_plane, planes, strict=True)
     )
+
+
+def _unfilled(shape: tuple[int, ...], size: tuple[int, int]) -> Plane:
+    """A plane with zeros outside ``size``; what lies inside is to be filled."""
+    plane: Plane = np.empty(shape, np.float32)
+    plane[size[0] :] = 0
+    plane[:, size[1] :] = 0
+    return plane
 
 
 def chroma_in_luma(

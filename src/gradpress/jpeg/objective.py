@@ -180,10 +180,22 @@ def mixed(
     layout, steps, levels = first.symbols.layout, first.symbols.steps, first.symbols.levels
     ranks = ranks or tuple(_places(component.shape[:2]) for component in levels)
     levels = tuple(
-        np.where((rank < share)[..., np.newaxis], b, a)
+        _chosen(rank < share, b, a, workers)
         for a, b, rank in zip(levels, second.symbols.levels, ranks, strict=True)
     )
     return counted(layout, steps, levels, first.prices, first.lagrangian, workers)
+
+
+def _chosen(where: NDArray[np.bool_], first: Levels, second: Levels, workers: Workers) -> Levels:
+    """The blocks of one where it is said, of the other elsewhere."""
+    levels = np.empty_like(first)
+
+    def run(begin: int, end: int) -> None:
+        rows = slice(begin, end)
+        levels[rows] = np.where(where[rows, :, np.newaxis], first[rows], second[rows])
+
+    workers.stripes(len(levels), run)
+    return levels
 
 
 def _places(shape: tuple[int, int]) -> NDArray[np.float64]:

@@ -9,13 +9,15 @@ holds a search where it started (see ``notes/``); what a file really takes is co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gradpress import _kernels
 from gradpress.jpeg.params import Layout, Levels
-from gradpress.workers import SERIAL, Workers
+from gradpress.workers import SERIAL, Workers, striped
 
 Counts = NDArray[np.int64]
 
@@ -135,20 +137,18 @@ def count(
     bands: Bands = SEQUENTIAL,
     workers: Workers = SERIAL,
 ) -> SymbolCounts:
-    """Symbols of one component's levels; ``order`` as of :func:`scan_order`."""
-    dc = np.zeros((1, 256), np.int64)
-    _kernels.count_dc([levels], np.zeros(order.size, np.uint8), order.ravel(), 0, dc)
-    counted = tuple(_count_band(levels, own_blocks, band, workers) for band in bands)
-    return SymbolCounts(dc[0, :16], counted)
+    """Symbols of one component's levels; ``order`` as of :func:`scan_order`.
 
-
-def _count_band(
-    levels: Levels, own_blocks: tuple[int, int], band: Band, workers: Workers
-) -> BandCounts:
-    """Stripe by stripe: a run of ends is cut where a stripe ends, which hardly matters."""
+    Stripe by stripe: a run of ends is cut where a stripe ends, which hardly matters.
+    """
     rows, columns = own_blocks
+    dc = np.zeros((1, 256), np.int64)
 
-    def run(begin: int, end: int) -> tuple[Counts, int, int]:
+    def along_the_scan() -> _Counted:
+        _kernels.count_dc([levels], np.zeros(order.size, np.uint8), order.ravel(), 0, dc)
+        return dc[0], 0, 0
+
+    def run(band: Band, begin: int, end: int) -> _Counted:
         symbols = np.zeros(256, np.int64)
         if not band.runs:
             _kernels.count_ac(levels[begin:end], symbols)
@@ -156,7 +156,17 @@ def _count_band(
         own = levels[begin : min(end, rows)]
         return symbols, *_kernels.count_band(own, columns, band.first, band.last, symbols)
 
-    stripes = workers.stripes(len(levels), run)
+    stripes = [striped(len(levels), partial(run, band)) for band in bands]
+    _, *found = workers.together([along_the_scan, *chain.from_iterable(stripes)])
+    counted = (found[i * len(stripes[0]) : (i + 1) * len(stripes[0])] for i in range(len(bands)))
+    return SymbolCounts(dc[0, :16], tuple(map(_summed, bands, counted)))
+
+
+_Counted = tuple[Counts, int, int]
+"""Of a stripe, as in :class:`BandCounts`."""
+
+
+def _summed(band: Band, stripes: list[_Counted]) -> BandCounts:
     symbols = np.sum([stripe[0] for stripe in stripes], axis=0)
     return BandCounts(band, symbols, sum(s[1] for s in stripes), sum(s[2] for s in stripes))
 

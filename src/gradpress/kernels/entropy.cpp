@@ -49,6 +49,12 @@ struct Counter {
     void corrections(const uint8_t*, int size) { raw_bits += size; }
 };
 
+struct Summer {
+    const uint8_t* sizes;
+    int* bits;
+    void symbol(int s, uint32_t = 0, int size = 0) { *bits += sizes[s] + size; }
+};
+
 struct Code {
     const uint16_t* word;  // (256,)
     const uint8_t* size;   // (256,), 0 for a symbol without a code
@@ -380,6 +386,19 @@ void count_ac(In<int16_t, 3> levels, Out<int64_t, 1> counts) {
         code_ac(levels.data() + block * 64, Counter{counts.data()});
 }
 
+// Bits of the AC levels of each block, as a baseline scan codes them.
+void ac_block_bits(In<int16_t, 3> levels, In<uint8_t, 1> sizes, Out<float, 2> bits) {
+    require(levels.shape(2) == 64, "levels must be (rows, columns, 64)");
+    require(sizes.shape(0) == 256, "a code has 256 sizes");
+    require(bits.shape(0) == levels.shape(0) && bits.shape(1) == levels.shape(1),
+            "bits must hold a value for each block");
+    for (size_t block = 0; block < bits.size(); block++) {
+        int total = 0;
+        code_ac(levels.data() + block * 64, Summer{sizes.data(), &total});
+        bits.data()[block] = (float)total;
+    }
+}
+
 // Symbols of a band as a progressive first pass codes it, end-of-band runs included. Returns how
 // many blocks are empty, and how many others end before the band does.
 nb::tuple count_band(In<int16_t, 3> levels, int64_t columns, int begin, int end,
@@ -539,6 +558,7 @@ void bind_entropy(nb::module_& m) {
         .def("count", &SparseLevels::count, "begin"_a, "end"_a, "low"_a, "refine"_a, "counts"_a, Free())
         .def("write", &SparseLevels::write, "begin"_a, "end"_a, "low"_a, "refine"_a, "words"_a, "sizes"_a);
     m.def("count_ac", &count_ac, "levels"_a, "counts"_a, Free());
+    m.def("ac_block_bits", &ac_block_bits, "levels"_a, "sizes"_a, "bits"_a, Free());
     m.def("count_band", &count_band, "levels"_a, "columns"_a, "begin"_a, "end"_a, "counts"_a);
     m.def("count_dc", &count_dc, "levels"_a, "component"_a, "block"_a, "low"_a, "counts"_a, Free());
     m.def("write_dc", &write_dc, "levels"_a, "component"_a, "block"_a, "low"_a, "words"_a, "sizes"_a);
