@@ -20,6 +20,7 @@ from gradpress.distortion import Picture
 from gradpress.distortion.importance import Weights, emphasised
 from gradpress.distortion.recipes import Recipe
 from gradpress.distortion.ssimulacra2 import Ssimulacra2Error, pooled_score
+from gradpress.effort import Effort
 from gradpress.goal import Goal, Lagrangian
 from gradpress.jpeg import model
 from gradpress.jpeg.objective import Encoding, counted, mixed
@@ -110,7 +111,7 @@ class Panorama:
     planes: Picture
     recipe: Recipe
     layouts: Sequence[Layout]
-    evaluations: int
+    effort: Effort
     """Of the loss, for each band."""
     metric: Metric
     """The goal's, or what tells which of two files is the better one."""
@@ -194,7 +195,7 @@ class Panorama:
         height, width = studio.planes.shape[1:]
         layouts = [Layout(width, height, each.factors) for each in self.layouts]
         recorder: Recorder[Encoding] = Recorder()
-        for step, _ in descend_perceptually(studio, layouts, pursuit, self.evaluations):
+        for step, _ in descend_perceptually(studio, layouts, pursuit, self.effort):
             recorder.add(step)
         return recorder.solution(Stop.CONVERGED).params
 
@@ -209,16 +210,17 @@ class Panorama:
             loss = emphasised(self.recipe.blend(planes, self.workers), planes, importance)
             studio = Studio(planes, self.recipe, loss, self.workers, importance=importance)
             objective = studio.objective(Layout(width, end - begin, factors))
-            if self.evaluations:
+            evaluations = self.effort.evaluations
+            if evaluations:
                 objective = studio.appraised(objective, lagrangian)
             original = objective.original
             encoding = objective.quantise(original, steps, found.prices, lagrangian)
-            if self.evaluations:
+            if evaluations:
                 goal = Lagrangian(lagrangian)
-                rate = PROXIMAL.scheduled(PROXIMAL.rate, self.evaluations)
-                chase = Chase(goal, lambda _: 0.0, 0.0, self.evaluations, BOUNDS, rate, fits=False)
+                rate = PROXIMAL.scheduled(PROXIMAL.rate, evaluations)
+                chase = Chase(goal, lambda _: 0.0, 0.0, evaluations, BOUNDS, rate, fits=False)
                 solution = minimise(
-                    objective, Draft(original, encoding), chase, max_steps=self.evaluations
+                    objective, Draft(original, encoding), chase, max_steps=evaluations
                 )
                 encoding = solution.params.encoding
             distortion += objective.terms(encoding).distortion

@@ -19,8 +19,8 @@ class Effort:
     """Gradients of a perceptual loss after the start."""
     openings: int = 0
     """Of them, those at whose points what is dear is looked at too."""
-    further: tuple[int, ...] = ()
-    """Evaluations of further descents on a goal, all with what is dear; the best file is kept."""
+    passes: int = 1
+    """Descents, each whole and at one λ, until one ends near a goal; λ follows in a single one."""
     ease: float = 1.0
     """How generous the margin beyond a quality is."""
 
@@ -35,9 +35,9 @@ LADDER = (
     Effort(2, 1 / 5, 5, openings=1),
     Effort(3, 1 / 5, 8, openings=1),
     Effort(5, 1 / 5, 12, openings=4),
-    Effort(8, 1 / 5, 8, openings=1, further=(12,)),
-    Effort(13, 1 / 5, 8, openings=1, further=(12, 16)),
-    Effort(21, 1 / 5, 8, openings=1, further=(12, 16, 24)),
+    Effort(8, 1 / 5, 16, openings=16, passes=3),
+    Effort(13, 1 / 5, 20, openings=20, passes=4),
+    Effort(21, 1 / 5, 24, openings=24, passes=6),
 )
 
 

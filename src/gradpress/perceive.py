@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from gradpress.by_method import Descent, begun, descend_by_method
 from gradpress.descent import Evaluation, Schedule, Step, iterate
 from gradpress.distortion.blend import NOTHING, Blend
+from gradpress.effort import Effort
 from gradpress.goal import Goal, Lagrangian
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding
@@ -24,7 +25,7 @@ from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.landing import FARTHEST, Gauge, land
 from gradpress.methods import PROXIMAL, Choice
 from gradpress.outset import bounds_of, held, lift_of, start
-from gradpress.search import Measured, Pursuit, response_of
+from gradpress.search import Bracket, Measured, Pursuit, response_of
 from gradpress.studio import Studio
 
 ATTEMPTS = 4
@@ -49,16 +50,15 @@ def descend_perceptually(
     studio: Studio,
     layouts: Sequence[Layout],
     pursuit: Pursuit,
-    evaluations: int,
+    effort: Effort,
     choice: Choice = PROXIMAL,
-    openings: int = 0,
 ) -> Iterator[tuple[Step[Encoding], Measured | None]]:
-    """Steps of the descent, with at most so many evaluations of D, and then measured ones."""
+    """Steps of the descent, and then measured ones."""
+    evaluations = effort.evaluations
     bounds = bounds_of(pursuit.goal, studio.planes)
     objective, draft = start(studio, layouts, pursuit, evaluations, bounds)
     draft = begun(objective, draft, choice)
     plain = isinstance(pursuit.goal, Lagrangian)
-    recent: deque[Encoding] = deque(maxlen=RECENT)
     gauge = lru_cache(maxsize=RECENT)(pursuit.gauge(draft.encoding if evaluations else None))
     if not evaluations and not plain:
         yield from land(objective, draft, pursuit, gauge, None, (), bounds)
@@ -68,27 +68,105 @@ def descend_perceptually(
         loss = partial(studio.recipe.blend, workers=studio.workers)
         yield from descend_by_method(chosen, pursuit, gauge, bounds, studio.planes, loss)
         return
-    beyond = BEYOND * pursuit.margin
-    rate = choice.scheduled(choice.rate, evaluations)
-    stuck_notes: list[str] = []
-    method = Chase(
-        pursuit.goal, gauge, beyond, evaluations, bounds, rate,
-        told=lambda: stuck_notes.append(choice.stuck), opening=studio.opening, openings=openings,
+    chase = Chase(
+        pursuit.goal, gauge, BEYOND * pursuit.margin, evaluations, bounds,
+        choice.scheduled(choice.rate, evaluations), opening=studio.opening,
+        openings=effort.openings,
     )  # fmt: skip
-    for step in iterate(objective, draft, method, tolerance=choice.tolerance):
+    if effort.passes == 1 or plain:
+        end = yield from _pursued(objective, draft, chase, choice, pursuit)
+    else:
+        end = yield from _by_passes(objective, draft, chase, choice, pursuit, effort.passes)
+    if not plain:
+        yield from land(objective, end.draft, pursuit, gauge, end.last, end.recent, bounds)
+
+
+@dataclass(frozen=True)
+class _End:
+    """Of a descent."""
+
+    draft: Draft
+    last: Step[Encoding]
+    recent: tuple[Encoding, ...]
+    """What the landing may begin with."""
+
+
+_Descending = Generator[tuple[Step[Encoding], None], None, _End]
+
+
+def _pursued(
+    objective: PerceptualObjective,
+    draft: Draft,
+    chase: Chase,
+    choice: Choice,
+    pursuit: Pursuit,
+    before: Step[Encoding] | None = None,
+) -> _Descending:
+    """One descent, longer if it ends short of its aim; its steps come after ``before``."""
+    recent: deque[Encoding] = deque(maxlen=RECENT)
+    notes: list[str] = []
+    plain = isinstance(chase.goal, Lagrangian)
+    chase = replace(chase, told=lambda: notes.append(choice.stuck))
+    for step in iterate(objective, draft, chase, tolerance=choice.tolerance):
         stuck, draft = step.params is draft and step.index > 0, step.params
         recent.append(draft.encoding)
-        last = Step(
-            step.index, draft.encoding, step.value, step.terms, None, None, step.seconds,
-            step.evaluations, "".join(stuck_notes[-1:]),
-        )  # fmt: skip
+        last = _after(before, step, "".join(notes[-1:]))
         yield last, None
-        spent = step.evaluations - evaluations
-        short = not plain and gauge(draft.encoding) < 0
+        spent = step.evaluations - chase.evaluations
+        short = not plain and chase.gauge(draft.encoding) < 0
         if spent > (EXTRA if short else 0) or stuck or pursuit.is_late():
             break
-    if not plain:
-        yield from land(objective, draft, pursuit, gauge, last, tuple(recent), bounds)
+    return _End(draft, last, tuple(recent))
+
+
+def _after(before: Step[Encoding] | None, step: Step[Draft], note: str) -> Step[Encoding]:
+    """A step of a descent that comes after another one's last."""
+    index, seconds, evaluations = step.index, step.seconds, step.evaluations
+    if before is not None:
+        index += before.index + 1
+        seconds += before.seconds
+        evaluations += before.evaluations
+    return Step(
+        index, step.params.encoding, step.value, step.terms, None, None, seconds, evaluations, note
+    )
+
+
+def _by_passes(
+    objective: PerceptualObjective,
+    draft: Draft,
+    chase: Chase,
+    choice: Choice,
+    pursuit: Pursuit,
+    passes: int,
+) -> _Descending:
+    """Whole descents at one λ each until one ends near the aim; the end of the nearest.
+
+    A λ that moves on the way costs what a longer descent gains.
+    """
+    aim, slope = chase.beyond / 2, response_of(chase.goal).priced
+    ends: list[tuple[bool, float, _End]] = []
+    bracket, last = Bracket(), None
+    excess: float | None = None
+    for _ in range(passes):
+        x, before = math.log(draft.encoding.lagrangian), excess
+        fixed = replace(chase, goal=Lagrangian(draft.encoding.lagrangian))
+        end = yield from _pursued(objective, draft, fixed, choice, pursuit, last)
+        last, excess = end.last, chase.gauge(end.draft.encoding) - aim
+        ends.append((excess < -aim, abs(excess), end))
+        if abs(excess) <= aim or pursuit.is_late():
+            break
+        bracket = bracket.with_point(x, excess, before)
+        between = bracket.secant()
+        x = x - excess / slope if between is None else between
+        draft = begun(objective, objective.first(held(math.exp(x), chase.bounds)), choice)
+    _, _, nearest = min(ends, key=lambda each: each[:2])
+    counted = replace(
+        nearest.last,
+        index=end.last.index,
+        seconds=end.last.seconds,
+        evaluations=end.last.evaluations,
+    )
+    return _End(nearest.draft, counted, nearest.recent[-1:])
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Unpack
@@ -18,7 +18,7 @@ from gradpress.distortion.recipes import Recipe
 from gradpress.done import done_before, settled
 from gradpress.errors import GradpressError, UnsupportedImage
 from gradpress.finish import finished, kept, passed_through, restated_input
-from gradpress.goal import Lagrangian, TargetSize
+from gradpress.goal import TargetSize
 from gradpress.heap import keep_planes
 from gradpress.image import Image, Source
 from gradpress.job import HEADER_BYTES, Job, metadata_bytes
@@ -150,7 +150,7 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
             job.planes,
             job.loss,
             job.layouts,
-            job.effort.evaluations,
+            job.effort,
             job.metric,
             workers,
             job.tables,
@@ -167,29 +167,10 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
     studio = Studio(
         job.planes, recipe, loss, workers, job.tables, job.frozen, job.importance, origin, opening
     )
-    lengths = [(job.evaluations, job.effort.openings)]
-    if job.choice.iterations is None and not isinstance(job.goal, Lagrangian):
-        lengths += [(further, further) for further in job.effort.further]
-    return _in_turn(
-        descend_perceptually(studio, layouts, pursuit, evaluations, job.choice, openings)
-        for evaluations, openings in lengths
-    )
-
-
-def _in_turn(
-    descents: Iterable[Iterator[tuple[Step[Encoding], Measured | None]]],
-) -> Iterator[tuple[Step[Encoding], Measured | None]]:
-    """One descent after the other, the steps counted through."""
-    steps, seconds, evaluations = 0, 0.0, 0
-    for descent in descents:
-        most = evaluations
-        for each, measured in descent:
-            most = max(most, each.evaluations + evaluations)
-            step = replace(
-                each, index=each.index + steps, seconds=each.seconds + seconds, evaluations=most
-            )
-            yield step, measured
-        steps, seconds, evaluations = step.index + 1, step.seconds, most
+    effort = job.effort
+    if job.choice.iterations is not None:
+        effort = replace(effort, evaluations=job.choice.iterations, passes=1)
+    return descend_perceptually(studio, layouts, pursuit, effort, job.choice)
 
 
 def _by_pixel(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measured | None]]:
