@@ -143,7 +143,8 @@ def _by_passes(
 
     A λ that moves on the way costs what a longer descent gains.
     """
-    aim, slope = chase.beyond / 2, response_of(chase.goal).priced
+    aim, response = chase.beyond / 2, response_of(chase.goal)
+    slope = min(response.priced, response.scaled)
     ends: list[tuple[bool, float, _End]] = []
     bracket, last = Bracket(), None
     excess: float | None = None
