@@ -35,7 +35,7 @@ CUT = 0.4
 SETTLED = 2
 """Steps after which steps and prices stay, if λ does."""
 FAR = 0.03
-"""Change of log λ that steps and prices are made anew for."""
+"""Change of log λ that steps and prices are made anew for, and for which a step may raise J."""
 AGAIN = 1.6
 """By how much a step that was shortened makes the next one longer again."""
 RECENT = 4
@@ -114,7 +114,7 @@ def _pursued(
         yield last, None
         spent = step.evaluations - chase.evaluations
         short = not plain and chase.gauge(draft.encoding) < 0
-        if spent > (EXTRA if short else 0) or stuck or pursuit.is_late():
+        if spent > (EXTRA if short else 0) or (stuck and not short) or pursuit.is_late():
             break
     return _End(draft, last, tuple(recent))
 
@@ -214,30 +214,31 @@ class Chase:
         encoding = draft.encoding
         x = self._move(encoding, count)
         lagrangian = held(encoding.lagrangian * math.exp(x), self.bounds)
-        outset = self._outset(objective, draft.found_by, lagrangian, count)
-        priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian), outset)
+        kept = objective.rescaled(draft.found_by, lagrangian) if self.fits else draft.found_by
+        outset = self._anew(objective, draft.found_by, lagrangian, count) or kept
         before = evaluation.smooth + lagrangian * encoding.bits
         opening = self.opening if count < self.openings else NOTHING
         gradient = objective.joined(draft, evaluation.gradient, opening)
         further = count >= self.evaluations
         rate = self.rate(self.evaluations // 2 if further else count)
         for _ in range(ATTEMPTS):
+            priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian), outset)
             moved = objective.prox(priced, gradient, cut * rate, fits=self.fits)
             if objective.evaluate(moved).value <= before:
                 return moved, (count + 1, min(cut * AGAIN, 1.0))
-            cut *= CUT
+            cut *= 1 if outset is not kept else CUT
+            outset = kept
         self.told()
-        return moved if abs(x) > FAR else draft, (count + 1, cut)
+        return moved if abs(x) > FAR else draft, (self.evaluations, CUT)
 
-    def _outset(
+    def _anew(
         self, objective: PerceptualObjective, outset: Encoding, lagrangian: float, count: int
-    ) -> Encoding:
-        """Steps and prices for λ: made anew as long as little depends on them yet."""
-        if not self.fits:
-            return outset
-        if count < SETTLED and abs(math.log(lagrangian / outset.lagrangian)) > FAR:
-            return objective.first(lagrangian).encoding
-        return objective.rescaled(outset, lagrangian)
+    ) -> Encoding | None:
+        """Steps and prices that suit λ, as long as little depends on the outset's."""
+        far = abs(math.log(lagrangian / outset.lagrangian)) > FAR
+        if not self.fits or count >= SETTLED or not far:
+            return None
+        return objective.first(lagrangian).encoding
 
     def _move(self, encoding: Encoding, count: int) -> float:
         """Change of log λ; what the rest of the descent will gain is taken into account."""
