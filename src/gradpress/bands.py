@@ -112,7 +112,7 @@ class Panorama:
     recipe: Recipe
     layouts: Sequence[Layout]
     effort: Effort
-    """Of the loss, for each band."""
+    """Its evaluations hold for each band, all of it for the mosaic."""
     metric: Metric
     """The goal's, or what tells which of two files is the better one."""
     workers: Workers

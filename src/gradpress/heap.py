@@ -13,5 +13,6 @@ def keep_planes() -> None:
 
     Each would else be mapped anew and its pages be zeroed, a tenth of the time. glibc keeps arrays
     as large as the largest that it has seen freed; this one is never touched, and takes nothing.
+    It suits processes that are not ours; the command's go further (``keep_freed_memory``).
     """
     np.empty(LARGEST, np.uint8)

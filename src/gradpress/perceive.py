@@ -226,7 +226,8 @@ class Chase:
             moved = objective.prox(priced, gradient, cut * rate, fits=self.fits)
             if objective.evaluate(moved).value <= before:
                 return moved, (count + 1, min(cut * AGAIN, 1.0))
-            cut *= 1 if outset is not kept else CUT
+            if outset is kept:
+                cut *= CUT
             outset = kept
         self.told()
         return moved if abs(x) > FAR else draft, (self.evaluations, CUT)

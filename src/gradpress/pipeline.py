@@ -167,9 +167,8 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
     studio = Studio(
         job.planes, recipe, loss, workers, job.tables, job.frozen, job.importance, origin, opening
     )
-    effort = job.effort
-    if job.choice.iterations is not None:
-        effort = replace(effort, evaluations=job.choice.iterations, passes=1)
+    passes = job.effort.passes if job.choice.iterations is None else 1
+    effort = replace(job.effort, evaluations=job.evaluations, passes=passes)
     return descend_perceptually(studio, layouts, pursuit, effort, job.choice)
 
 

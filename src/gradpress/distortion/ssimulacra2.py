@@ -144,8 +144,8 @@ class Ssimulacra2Error:
         """D and ∂D/∂decoded, ``(C, H, W)``."""
         pyramid = _pyramid(decoded, self._scales, self.workers)
         by_xyb = [np.empty_like(planes) for _, planes in pyramid]
-        for scale, by in enumerate(by_xyb):
-            by[~self._weighs[scale]] = 0
+        for by, weighs in zip(by_xyb, self._weighs, strict=True):
+            by[~weighs] = 0
         total = 0.0
         for component in self.components:
             plane = pyramid[component.scale][1][component.index]

@@ -21,6 +21,9 @@ from gradpress.workers import SERIAL, Workers, striped
 
 Counts = NDArray[np.int64]
 
+_Counted = tuple[Counts, int, int]
+"""Symbols, empty and ended blocks of a stripe, as in :class:`BandCounts`."""
+
 TABLE_BITS = 400.0
 """About what a further scan with its table costs."""
 
@@ -160,10 +163,6 @@ def count(
     _, *found = workers.together([along_the_scan, *chain.from_iterable(stripes)])
     counted = (found[i * len(stripes[0]) : (i + 1) * len(stripes[0])] for i in range(len(bands)))
     return SymbolCounts(dc[0, :16], tuple(map(_summed, bands, counted)))
-
-
-_Counted = tuple[Counts, int, int]
-"""Of a stripe, as in :class:`BandCounts`."""
 
 
 def _summed(band: Band, stripes: list[_Counted]) -> BandCounts:
