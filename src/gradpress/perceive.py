@@ -24,7 +24,7 @@ from gradpress.jpeg.params import Layout
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.landing import FARTHEST, Gauge, land
 from gradpress.methods import PROXIMAL, Choice
-from gradpress.outset import bounds_of, held, lift_of, start
+from gradpress.outset import beyond_of, bounds_of, held, lift_of, start
 from gradpress.search import Bracket, Measured, Pursuit, response_of
 from gradpress.studio import Studio
 
@@ -40,8 +40,8 @@ AGAIN = 1.6
 """By how much a step that was shortened makes the next one longer again."""
 RECENT = 4
 """Encodings that the landing chooses from."""
-BEYOND = 8.0
-"""Margins beyond the aim that the descent makes for: the way down from there is the better one."""
+ENOUGH = 8.0
+"""Margins beyond the aim that whole descents at one λ may end at."""
 EXTRA = 4
 """Further evaluations of a descent that ends short of its aim."""
 
@@ -69,7 +69,7 @@ def descend_perceptually(
         yield from descend_by_method(chosen, pursuit, gauge, bounds, studio.planes, loss)
         return
     chase = Chase(
-        pursuit.goal, gauge, BEYOND * pursuit.margin, evaluations, bounds,
+        pursuit.goal, gauge, beyond_of(pursuit.goal) * pursuit.margin, evaluations, bounds,
         choice.scheduled(choice.rate, evaluations), opening=studio.opening,
         openings=effort.openings,
     )  # fmt: skip
@@ -143,7 +143,7 @@ def _by_passes(
 
     A λ that moves on the way costs what a longer descent gains.
     """
-    aim, response = chase.beyond / 2, response_of(chase.goal)
+    aim, response = ENOUGH * pursuit.margin / 2, response_of(chase.goal)
     slope = min(response.priced, response.scaled)
     ends: list[tuple[bool, float, _End]] = []
     bracket, last = Bracket(), None
@@ -219,9 +219,9 @@ class Chase:
         before = evaluation.smooth + lagrangian * encoding.bits
         opening = self.opening if count < self.openings else NOTHING
         gradient = objective.joined(draft, evaluation.gradient, opening)
+        rate = self.rate(min(count, self.evaluations - 1))
         further = count >= self.evaluations
-        rate = self.rate(self.evaluations // 2 if further else count)
-        for _ in range(ATTEMPTS):
+        for _ in range(1 if further else ATTEMPTS):
             priced = Draft(draft.targets, replace(encoding, lagrangian=lagrangian), outset)
             moved = objective.prox(priced, gradient, cut * rate, fits=self.fits)
             if objective.evaluate(moved).value <= before:
