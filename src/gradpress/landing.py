@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,6 +31,8 @@ FRESH_STRIDE = 0.05
 """Change of log λ of the first of them; it doubles."""
 MAX_SIDES = 6
 """Steps of the landing until the goal lies between two of them."""
+FINER = 2.0
+"""Change of log λ that finer blocks are found by where a descent ended short of the goal."""
 SHARES = (0.98, 0.95, 0.9, 0.8, 0.65, 0.5)
 """Of blocks that stay when others are made finer."""
 MAX_MIXES = 10
@@ -126,13 +128,15 @@ def _raised(
 ) -> tuple[Encoding, Encoding] | None:
     """An encoding beyond the goal from one that is a little short of it.
 
-    A lower λ as a whole may not even be better, but some blocks of what it finds are.
+    A lower λ as a whole may not even be better, but some blocks of what it finds are; those of the
+    original are worth more for a bit than those of targets that the descent has moved.
     """
     encoding = draft.encoding
     if corrected.excess(encoding) >= 0 or any(corrected.excess(each) >= 0 for each in known):
         return None
-    lagrangian = held(encoding.lagrangian * math.exp(-FARTHEST), bounds)
-    finer = objective.requantised(draft, lagrangian).encoding
+    lagrangian = held(encoding.lagrangian * math.exp(-FINER), bounds)
+    plain = replace(draft, targets=objective.original)
+    finer = objective.requantised(plain, lagrangian).encoding
     ranks = objective.exchange_ranks(finer, encoding)
     for share in SHARES:
         mixture = mixed(finer, encoding, share, objective.workers, ranks)
