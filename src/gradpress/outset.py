@@ -169,8 +169,8 @@ def beyond_of(goal: Goal) -> float:
     What SSIMULACRA2 gains falls short of what is foreseen.
     """
     match goal:
-        case Target(metric) if metric.name == "ssimulacra2":
-            return 16.0
+        case Target(metric, value) if metric.name == "ssimulacra2":
+            return 20 * _room(value)
         case _:
             return 8.0
 
@@ -182,7 +182,7 @@ def lift_of(goal: Goal, evaluations: int, done: int = 0) -> float:
     """
     match goal:
         case Target(metric, value) if metric.name == "ssimulacra2":
-            whole = 8.2 * (1 - math.exp(-max(92 - value, 1) / 19))
+            whole = 8.2 * _room(value)
         case TargetSize():
             whole = 0.06
         case _:
@@ -192,3 +192,8 @@ def lift_of(goal: Goal, evaluations: int, done: int = 0) -> float:
     left = (1 - FIRST) * (1 - done / evaluations) if done else 1.0
     growth: float = min(evaluations / USUAL, 1.0) ** GROWTH
     return whole * left * growth
+
+
+def _room(score: float) -> float:
+    """Part of what a descent may gain in SSIMULACRA2 that it gains at a score, on photographs."""
+    return 1 - math.exp(-max(92 - score, 1) / 19)
