@@ -134,14 +134,15 @@ def _raised(
     encoding = draft.encoding
     if corrected.excess(encoding) >= 0 or any(corrected.excess(each) >= 0 for each in known):
         return None
-    lagrangian = held(encoding.lagrangian * math.exp(-FINER), bounds)
-    plain = replace(draft, targets=objective.original)
-    finer = objective.requantised(plain, lagrangian).encoding
-    ranks = objective.exchange_ranks(finer, encoding)
-    for share in SHARES:
-        mixture = mixed(finer, encoding, share, objective.workers, ranks)
-        if corrected.excess(mixture) >= 0:
-            return mixture, encoding
+    lagrangian, best = held(encoding.lagrangian * math.exp(-FINER), bounds), encoding
+    for targets in (objective.original, draft.targets):
+        finer = objective.requantised(replace(draft, targets=targets), lagrangian).encoding
+        ranks, coarse = objective.exchange_ranks(finer, best), best
+        for share in SHARES:
+            mixture = mixed(finer, coarse, share, objective.workers, ranks)
+            if corrected.excess(mixture) >= 0:
+                return mixture, encoding
+            best = max(best, mixture, key=corrected.excess)
     return None
 
 
