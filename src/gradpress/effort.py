@@ -34,7 +34,7 @@ LADDER = (
     Effort(1, 1 / 5, 3),
     Effort(2, 1 / 5, 5, openings=1),
     Effort(3, 1 / 5, 8, openings=1),
-    Effort(5, 1 / 5, 12, openings=4),
+    Effort(5, 1 / 5, 12, openings=1),
     Effort(8, 1 / 5, 16, openings=16, passes=3),
     Effort(13, 1 / 5, 20, openings=20, passes=4),
     Effort(21, 1 / 5, 24, openings=24, passes=6),
