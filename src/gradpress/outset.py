@@ -195,5 +195,5 @@ def lift_of(goal: Goal, evaluations: int, done: int = 0) -> float:
 
 
 def _room(score: float) -> float:
-    """Part of what a descent may gain in SSIMULACRA2 that it gains at a score, on photographs."""
+    """What a descent gains in SSIMULACRA2 at a score, over what it gains at low ones: 0…1."""
     return 1 - math.exp(-max(92 - score, 1) / 19)

@@ -29,7 +29,7 @@ from gradpress.search import Bracket, Measured, Pursuit, response_of
 from gradpress.studio import Studio
 
 ATTEMPTS = 4
-"""Tries of a step until J does not rise."""
+"""Tries of a planned step until J does not rise; further ones have a single one."""
 CUT = 0.4
 """Length of a further try."""
 SETTLED = 2
@@ -175,8 +175,8 @@ class Chase:
     """Proximal steps that lower J, at a λ that follows the goal's excess.
 
     The state is the number of steps done and what is left of the rate. J is compared at the new λ;
-    a step that raises it is shortened. Where none lowers it, the shortest is taken if λ has far to
-    go.
+    a planned step that raises it is shortened. Where none lowers it, the shortest is taken if λ has
+    far to go.
     """
 
     goal: Goal
@@ -187,7 +187,7 @@ class Chase:
     bounds: tuple[float, float]
     """Of λ."""
     rate: Schedule
-    """Part of the way to the minimum of D's diagonal model, by step; further ones go as the middle
+    """Part of the way to the minimum of D's diagonal model, by step; further ones go as the last
     one does."""
     fits: bool = True
     """Whether the tables are fitted to the levels."""
