@@ -29,6 +29,7 @@ from gradpress.distortion.blend import Blend
 from gradpress.distortion.recipes import RECIPES
 from gradpress.goal import Lagrangian
 from gradpress.jpeg.latent import Latent
+from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.objective import JpegObjective, steps_for
 from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
@@ -37,7 +38,6 @@ from gradpress.jpeg.tiles import Tiles
 from gradpress.methods import RATES, Choice, usual_method
 from gradpress.outset import BOUNDS
 from gradpress.perceive import Chase
-from gradpress.search import planes_of
 from gradpress.studio import Studio
 from gradpress.workers import SERIAL
 

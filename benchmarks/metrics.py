@@ -90,8 +90,8 @@ def own(name: str) -> Callable[[Pixels], Measure]:
     """Prepare one of gradpress's metrics."""
 
     def prepare(original: Pixels) -> Measure:
+        from gradpress.jpeg.model import planes_of  # noqa: PLC0415
         from gradpress.metrics import metric  # noqa: PLC0415
-        from gradpress.search import planes_of  # noqa: PLC0415
         from gradpress.workers import SERIAL  # noqa: PLC0415
 
         scorer = metric(name).prepare(planes_of(original), SERIAL)

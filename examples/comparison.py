@@ -10,8 +10,8 @@ import PIL.Image
 from PIL import ImageDraw, ImageFont
 
 import gradpress
+from gradpress.jpeg.model import planes_of
 from gradpress.metrics import metric
-from gradpress.search import planes_of
 from gradpress.workers import SERIAL
 
 ROOT = Path(__file__).parent.parent

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import gradpress
 from gradpress import bands, job
 from gradpress.jpeg import model
+from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.params import FACTORS, Layout, Symbols
 from gradpress.metrics import METRICS, metric
 from gradpress.result import Status
-from gradpress.search import planes_of
 from gradpress.studio import TILE, mosaic
 from gradpress.workers import SERIAL
 

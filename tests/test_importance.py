@@ -18,9 +18,9 @@ from gradpress.distortion.blend import Blend
 from gradpress.distortion.importance import Important, emphasised, read_importance
 from gradpress.distortion.recipes import PERCEPTUAL
 from gradpress.errors import UsageError
+from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.visibility import Sight, visibility
-from gradpress.search import planes_of
 from gradpress.workers import SERIAL
 
 

@@ -16,10 +16,10 @@ import gradpress
 from gradpress.commands import cli
 from gradpress.errors import UsageError
 from gradpress.jpeg import qtables
+from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.params import FACTORS, ZIGZAG, Layout
 from gradpress.jpeg.rounding import valued
 from gradpress.learn import LEVELS, LOSS, Course, Lesson, tables_of
-from gradpress.search import planes_of
 from gradpress.workers import Workers
 
 

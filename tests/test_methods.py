@@ -22,6 +22,7 @@ from gradpress.distortion.recipes import RECIPES
 from gradpress.errors import UsageError
 from gradpress.interior import Interior
 from gradpress.jpeg.latent import Latent
+from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.objective import steps_for
 from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.perceptual import REACH
@@ -32,7 +33,6 @@ from gradpress.jpeg.tables import tables_to_start_from
 from gradpress.jpeg.tiles import Tiles
 from gradpress.methods import RATES, SCHEDULES, Choice, method_of
 from gradpress.result import Status
-from gradpress.search import planes_of
 from gradpress.studio import Studio
 from gradpress.workers import SERIAL
 

@@ -14,12 +14,12 @@ from gradpress.distortion.blend import Blend
 from gradpress.distortion.mse import SquaredError
 from gradpress.distortion.recipes import RECIPES
 from gradpress.effort import LADDER
+from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.objective import mixed
 from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.visibility import Sight, visibility
 from gradpress.metrics import METRICS, metric
 from gradpress.result import Status
-from gradpress.search import planes_of
 from gradpress.studio import Studio
 from gradpress.workers import SERIAL
 

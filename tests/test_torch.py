@@ -18,8 +18,8 @@ from gradpress.commands.cli import main
 from gradpress.distortion.mse import SquaredError
 from gradpress.errors import GradpressError, UsageError
 from gradpress.jpeg import model
+from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.params import FACTORS, ZIGZAG, Layout
-from gradpress.search import planes_of
 
 torch = pytest.importorskip("torch")
 

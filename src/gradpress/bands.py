@@ -23,6 +23,7 @@ from gradpress.distortion.ssimulacra2 import Ssimulacra2Error, pooled_score
 from gradpress.effort import Effort
 from gradpress.goal import Goal, Lagrangian
 from gradpress.jpeg import model
+from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.objective import Encoding, counted, mixed
 from gradpress.jpeg.params import Layout, Symbols
 from gradpress.jpeg.perceptual import Draft
@@ -31,7 +32,7 @@ from gradpress.methods import PROXIMAL
 from gradpress.metrics import Metric
 from gradpress.outset import BOUNDS, held
 from gradpress.perceive import Chase, descend_perceptually
-from gradpress.search import Measured, Pursuit, planes_of, response_of, scorers
+from gradpress.search import Measured, Pursuit, response_of, scorers
 from gradpress.studio import Studio, mosaic, mosaic_of
 from gradpress.workers import Workers
 

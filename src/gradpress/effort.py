@@ -19,6 +19,8 @@ class Effort:
     """Gradients of a perceptual loss after the start."""
     openings: int = 0
     """Of them, those at whose points what is dear is looked at too."""
+    judged: bool = False
+    """Whether what is dear has a say in how well errors are seen."""
     passes: int = 1
     """Descents, each whole and at one λ, until one ends near a goal; λ follows in a single one."""
     ease: float = 1.0
@@ -34,10 +36,10 @@ LADDER = (
     Effort(1, 1 / 5, 3),
     Effort(2, 1 / 5, 5, openings=1),
     Effort(3, 1 / 5, 8, openings=1),
-    Effort(5, 1 / 5, 12, openings=1),
-    Effort(8, 1 / 5, 16, openings=16, passes=3),
-    Effort(13, 1 / 5, 20, openings=20, passes=4),
-    Effort(21, 1 / 5, 24, openings=24, passes=6),
+    Effort(5, 1 / 5, 12, openings=1, judged=True),
+    Effort(8, 1 / 5, 16, openings=16, judged=True, passes=3),
+    Effort(13, 1 / 5, 20, openings=20, judged=True, passes=4),
+    Effort(21, 1 / 5, 24, openings=24, judged=True, passes=6),
 )
 
 

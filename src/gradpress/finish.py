@@ -18,6 +18,7 @@ from gradpress.goal import Target, TargetSize
 from gradpress.job import Job
 from gradpress.jpeg import reader
 from gradpress.jpeg.decoder import Limits
+from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import FACTORS
 from gradpress.lossless import recode
@@ -25,7 +26,7 @@ from gradpress.metadata import mark
 from gradpress.metadata.restate import LEFT_OUT, Restated, restated
 from gradpress.metrics import Metric, metric
 from gradpress.result import Result, Status
-from gradpress.search import Measured, planes_of
+from gradpress.search import Measured
 from gradpress.workers import SERIAL, Workers
 
 

@@ -15,8 +15,8 @@ from PIL.JpegImagePlugin import JpegImageFile
 from gradpress.bands import BIG, scored
 from gradpress.distortion import Picture
 from gradpress.goal import Goal, QualityRequest, SizeRequest
+from gradpress.jpeg.model import planes_of
 from gradpress.metrics import Metric, metric
-from gradpress.search import planes_of
 from gradpress.workers import SERIAL, Workers
 
 

@@ -22,12 +22,13 @@ from gradpress.distortion.blend import Blend
 from gradpress.distortion.ssimulacra2 import Ssimulacra2Error
 from gradpress.goal import Goal, Lagrangian, Target, TargetSize
 from gradpress.jpeg import model
+from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.objective import Encoding, JpegObjective, Slope, dequantised, quantise
 from gradpress.jpeg.params import Steps, Symbols
 from gradpress.jpeg.steps import KEPT, scaled_steps
 from gradpress.metrics import Metric
 from gradpress.plan import LAGRANGIANS
-from gradpress.workers import SERIAL, Workers
+from gradpress.workers import Workers
 
 SIZE_MARGIN = 0.004
 """Fraction of the bytes aimed below a target."""
@@ -167,18 +168,6 @@ def scorers(
     score = metric.prepare(planes, workers)
     estimate = metric.estimate and metric.estimate(planes, workers)
     return lambda shown: score(planes_of(shown, workers)), estimate or score
-
-
-def planes_of(shown: NDArray[np.uint8], workers: Workers = SERIAL) -> Picture:
-    """``(C, H, W)`` float32 planes of ``(H, W[, C])`` pixels."""
-    pixels = shown.reshape(*shown.shape[:2], -1).transpose(2, 0, 1)
-    planes = np.empty(pixels.shape, np.float32)
-
-    def run(begin: int, end: int) -> None:
-        planes[:, begin:end] = pixels[:, begin:end]
-
-    workers.rows(len(shown), run)
-    return planes
 
 
 @dataclass(frozen=True)

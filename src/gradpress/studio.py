@@ -50,6 +50,8 @@ class Studio:
     """The coefficients that the picture was decoded from."""
     opening: Blend = NOTHING
     """What is added to the loss in the first steps."""
+    judge: Blend = NOTHING
+    """What says how well errors are seen, beside the loss."""
 
     def objective(self, layout: Layout) -> PerceptualObjective:
         """Fit the layout's coefficients to the picture, and weigh them."""
@@ -76,8 +78,8 @@ class Studio:
         """
         if self.importance is not None:
             return objective
-        both = Blend((*self.loss.parts, *self.opening.parts))
-        return appraised(objective, objective.first(lagrangian).encoding, both, self.recipe.plain)
+        judges = Blend((*self.loss.parts, *self.judge.parts))
+        return appraised(objective, objective.plain(lagrangian), judges, self.recipe.plain)
 
     def sampled(self) -> Studio:
         """The same on a mosaic of the picture; itself where that is small."""

@@ -83,8 +83,8 @@ CURVATURES = Recipe(ssimulacra2=0.2, ms_ssim=0.0012, ssim=0.0012, butteraugli=0.
 PERCEPTUAL = Recipe(
     ssimulacra2=0.6,
     ms_ssim=0.15,
-    opening=0.3,
-    plain=1.0,
+    opening=0.6,
+    plain=0.75,
 )
 """The default."""
 

@@ -62,7 +62,8 @@ def appraised(
     """
     coefficients = dequantised(encoding.symbols, objective.workers)
     errors = tuple(c - o for c, o in zip(coefficients, objective.original, strict=True))
-    total = _total(list(_costs(objective, coefficients, errors, loss, plain)))
+    shown = model.shown(encoding.symbols, objective.workers)
+    total = _total(list(_costs(objective, coefficients, shown, errors, loss, plain)))
     if total is None:
         return objective
     strengths, profiles = [], []
@@ -77,16 +78,17 @@ def appraised(
 def _costs(
     objective: PerceptualObjective,
     coefficients: Coefficients,
+    shown: model.Picture,
     errors: Coefficients,
     loss: Blend,
     plain: float,
 ) -> Iterator[tuple[float, list[_Cost]]]:
     """How much it counts, and its costs by component: of each part of the loss."""
     layout, workers = objective.layout, objective.workers
-    rendering = model.render(coefficients, layout, workers)
+    samples = model.samples_of(coefficients, layout, workers)
     for _, part in loss.parts:
-        _, by_sample = part.value_and_gradient(rendering.decoded)
-        gradient = model.pull_back(rendering.samples, by_sample, layout, workers)
+        _, by_sample = part.value_and_gradient(shown)
+        gradient = model.pull_back(samples, by_sample, layout, workers)
         yield 1.0, [_cost(g, e, workers) for g, e in zip(gradient, errors, strict=True)]
     if plain:
         gains = model.gain(layout)

@@ -56,26 +56,35 @@ class Rendering:
 
 def render(coefficients: Coefficients, layout: Layout, workers: Workers = SERIAL) -> Rendering:
     """Decode without rounding."""
+    samples = samples_of(coefficients, layout, workers)
+    size = (layout.height, layout.width)
+    if len(samples.planes) == 1:
+        grey = samples.planes[0][np.newaxis, : size[0], : size[1]].copy()
+        return Rendering(samples, grey)
+    y, cb, cr = samples.full
+    decoded = np.empty((3, *size), np.float32)
+    workers.stripes(
+        -(-size[0] // 8),
+        lambda b, e: _kernels.ycc_to_rgb(y, cb, cr, 8 * b, min(8 * e, size[0]), decoded),
+    )
+    return Rendering(samples, decoded)
+
+
+def samples_of(coefficients: Coefficients, layout: Layout, workers: Workers = SERIAL) -> Samples:
+    """Decode without rounding, up to the colours."""
     planes = tuple(
         inverse_dct(blocks, 128.0, workers, bounds=(0.0, 255.0)) for blocks in coefficients
     )
     size = (layout.height, layout.width)
     if len(planes) == 1:
-        grey = planes[0][np.newaxis, : size[0], : size[1]].copy()
-        return Rendering(Samples(planes, planes), grey)
+        return Samples(planes, planes)
     full = tuple(
         plane
         if is_full_size(layout, i)
         else upsample(plane, layout.size(i), size, layout.ratio(i)[1], workers)
         for i, plane in enumerate(planes)
     )
-    y, cb, cr = full
-    decoded = np.empty((3, *size), np.float32)
-    workers.stripes(
-        -(-size[0] // 8),
-        lambda b, e: _kernels.ycc_to_rgb(y, cb, cr, 8 * b, min(8 * e, size[0]), decoded),
-    )
-    return Rendering(Samples(planes, full), decoded)
+    return Samples(planes, full)
 
 
 def pull_back(
@@ -156,6 +165,23 @@ def decode(symbols: Symbols, workers: Workers = SERIAL) -> NDArray[np.uint8]:
         lambda b, e: _kernels.ycc_to_rgb_exact(y, cb, cr, 8 * b, min(8 * e, size[0]), rgb),
     )
     return rgb
+
+
+def shown(symbols: Symbols, workers: Workers = SERIAL) -> Picture:
+    """``(C, H, W)`` planes of whole numbers: what :func:`decode` shows."""
+    return planes_of(decode(symbols, workers), workers)
+
+
+def planes_of(shown: NDArray[np.uint8], workers: Workers = SERIAL) -> Picture:
+    """``(C, H, W)`` float32 planes of ``(H, W[, C])`` pixels."""
+    pixels = shown.reshape(*shown.shape[:2], -1).transpose(2, 0, 1)
+    planes = np.empty(pixels.shape, np.float32)
+
+    def run(begin: int, end: int) -> None:
+        planes[:, begin:end] = pixels[:, begin:end]
+
+    workers.rows(len(shown), run)
+    return planes
 
 
 def _decode_plane(

@@ -84,15 +84,18 @@ class PerceptualObjective:
     def evaluate(self, draft: Draft) -> Evaluation[Coefficients]:
         """J, and ∂D/∂coefficients over weight: how far to go at rate 1."""
         encoding = draft.encoding
-        distortion, gradient = self._sloped(dequantised(encoding.symbols, self.workers))
+        coefficients = dequantised(encoding.symbols, self.workers)
+        samples = model.samples_of(coefficients, self.layout, self.workers)
+        shown = model.shown(encoding.symbols, self.workers)
+        distortion, gradient = self._sloped(coefficients, samples, shown)
         value = distortion + encoding.lagrangian * encoding.bits
         return Evaluation(value, distortion, gradient, Terms(distortion, encoding.bits))
 
-    def _sloped(self, coefficients: Coefficients) -> tuple[float, Coefficients]:
-        rendering = model.render(coefficients, self.layout, self.workers)
-        distortion, by_sample = self.loss.value_and_gradient(rendering.decoded)
-        samples = rendering.samples
-        del rendering  # a picture's memory, not needed any more
+    def _sloped(
+        self, coefficients: Coefficients, samples: model.Samples, decoded: Picture
+    ) -> tuple[float, Coefficients]:
+        distortion, by_sample = self.loss.value_and_gradient(decoded)
+        del decoded  # a picture's memory, not needed any more
         gradient = model.pull_back(samples, by_sample, self.layout, self.workers)
         del samples, by_sample
         for i, decoded in enumerate(coefficients):
@@ -110,7 +113,8 @@ class PerceptualObjective:
         middle = [
             (a + b).astype(np.float32) * half for (a, b), half in zip(pairs, halves, strict=True)
         ]
-        _, slopes = self._sloped(tuple(middle))
+        rendering = model.render(tuple(middle), self.layout, self.workers)
+        _, slopes = self._sloped(tuple(middle), rendering.samples, rendering.decoded)
         bits = [block_bits(each.symbols) for each in (above, below)]
         prices = []
         for i, (slope, (first, second)) in enumerate(zip(slopes, pairs, strict=True)):
@@ -131,10 +135,11 @@ class PerceptualObjective:
         """A gradient of ``evaluate``'s with that of a further loss added."""
         if not loss.parts:
             return gradient
-        coefficients = dequantised(draft.encoding.symbols, self.workers)
-        rendering = model.render(coefficients, self.layout, self.workers)
-        _, by_sample = loss.value_and_gradient(rendering.decoded)
-        further = model.pull_back(rendering.samples, by_sample, self.layout, self.workers)
+        symbols = draft.encoding.symbols
+        _, by_sample = loss.value_and_gradient(model.shown(symbols, self.workers))
+        coefficients = dequantised(symbols, self.workers)
+        samples = model.samples_of(coefficients, self.layout, self.workers)
+        further = model.pull_back(samples, by_sample, self.layout, self.workers)
 
         def one(i: int) -> Blocks:
             strengths, stiff = self.visible.strengths[i], self.stiffness(i)
@@ -153,20 +158,16 @@ class PerceptualObjective:
     def terms(self, encoding: Encoding) -> Terms:
         """D and bits, without a gradient."""
         coefficients = dequantised(encoding.symbols, self.workers)
-        decoded = model.render(coefficients, self.layout, self.workers).decoded
         anchors = sum(starmap(self._error, enumerate(coefficients)))
-        return Terms(self.loss.value(decoded) + self.anchor * anchors, encoding.bits)
+        return Terms(self.blend(encoding) + self.anchor * anchors, encoding.bits)
 
     def blend(self, encoding: Encoding) -> float:
         """The blend's part of D: what layouts, each with an original of its own, compare by."""
-        return self._blend(dequantised(encoding.symbols, self.workers))
+        return self.loss.value(model.shown(encoding.symbols, self.workers))
 
     def unquantised(self) -> Picture:
         """What is shown before anything is quantised: the loss of subsampling alone."""
         return model.render(self.original, self.layout, self.workers).decoded
-
-    def _blend(self, coefficients: Coefficients) -> float:
-        return self.loss.value(model.render(coefficients, self.layout, self.workers).decoded)
 
     def _error(self, component: int, decoded: Blocks) -> float:
         """The visible error."""
@@ -322,11 +323,14 @@ class PerceptualObjective:
     def _on_lattice(self, steps: Iterable[Steps]) -> tuple[Steps, ...]:
         return on_lattice(steps, self.finest) if self.finest else tuple(steps)
 
+    def plain(self, lagrangian: float, steps: tuple[Steps, ...] | None = None) -> Encoding:
+        """The original quantised at λ by typical prices."""
+        steps, prices = steps or self._steps(lagrangian), (typical_bits(),) * len(self.original)
+        return self.quantise(self.original, steps, prices, lagrangian)
+
     def first(self, lagrangian: float, steps: tuple[Steps, ...] | None = None) -> Draft:
         """The original quantised at λ, with prices and, unless they are given, steps that suit."""
-        steps, targets = steps or self._steps(lagrangian), self.original
-        prices = (typical_bits(),) * len(targets)
-        encoding = self.quantise(targets, steps, prices, lagrangian)
+        targets, encoding = self.original, self.plain(lagrangian, steps)
         prices = tuple(map(self._cheapest, range(len(targets)), encoding.symbols.levels))
         steps = self.fitted_steps(targets, encoding)
         return Draft(targets, self.quantise(targets, steps, prices, lagrangian))
