@@ -14,10 +14,12 @@ from gradpress.distortion.blend import Blend
 from gradpress.distortion.mse import SquaredError
 from gradpress.distortion.recipes import RECIPES
 from gradpress.effort import LADDER
+from gradpress.jpeg import model
 from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.objective import mixed
 from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.visibility import Sight, visibility
+from gradpress.jpeg.writer import write
 from gradpress.metrics import METRICS, metric
 from gradpress.result import Status
 from gradpress.studio import Studio
@@ -63,7 +65,7 @@ def test_the_slope_is_the_distortions(photo, subsampling):
         for sign in (1, -1):
             moved = [c.copy() for c in _coefficients(draft)]
             moved[component] += sign * np.float32(0.3) * direction
-            values.append(_distortion(objective, tuple(moved)))
+            values.append(_distortion(objective, draft, tuple(moved)))
         expected = float(np.vdot(slope, direction))
         assert (values[0] - values[1]) / 0.6 == pytest.approx(expected, rel=0.1, abs=30.0)
 
@@ -76,11 +78,33 @@ def _coefficients(draft):
     ]
 
 
-def _distortion(objective, coefficients):
+def _distortion(objective, draft, coefficients):
+    """Of what is shown at the draft, moved as decoders without roundings would move it."""
     seen = sum(
         objective.visible.error(i, c - objective.original[i]) for i, c in enumerate(coefficients)
     )
-    return objective._blend(coefficients) + objective.anchor * seen
+    here, there = (
+        model.render(tuple(each), objective.layout).decoded
+        for each in (_coefficients(draft), coefficients)
+    )
+    shown = model.shown(draft.encoding.symbols)
+    return objective.loss.value(shown + there - here) + objective.anchor * seen
+
+
+@pytest.mark.parametrize("subsampling", ["420", "444"])
+def test_the_distortion_is_that_of_the_picture_shown(photo, subsampling):
+    objective = objective_of(photo[:96, :128], subsampling=subsampling)
+    draft = objective.first(30.0)
+    data = write(draft.encoding.symbols).data
+    shown = planes_of(np.asarray(PIL.Image.open(io.BytesIO(data))))
+    evaluation = objective.evaluate(draft)
+    seen = sum(
+        objective.visible.error(i, c - objective.original[i])
+        for i, c in enumerate(_coefficients(draft))
+    )
+    expected = objective.loss.value(shown) + objective.anchor * seen
+    assert evaluation.smooth == pytest.approx(expected, rel=1e-6)
+    assert objective.terms(draft.encoding).distortion == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("loss", sorted(RECIPES))
