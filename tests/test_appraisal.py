@@ -14,6 +14,7 @@ from gradpress.distortion.mse import SquaredError
 from gradpress.goal import Target, TargetSize
 from gradpress.jpeg import model
 from gradpress.jpeg.appraisal import TRUST, appraised
+from gradpress.jpeg.exchange import halfway
 from gradpress.jpeg.objective import dequantised, mixed
 from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.perceptual import PerceptualObjective
@@ -99,7 +100,7 @@ def test_ranked_blocks_cost_less_for_a_bit_than_any(planes):
     objective = objective_of(planes, Blend(((1.0, SquaredError(planes)),)))
     above = objective.first(LAGRANGIAN)
     below = objective.requantised(above, 1.5 * above.encoding.lagrangian)
-    ranks = objective.exchange_ranks(above.encoding, below.encoding)
+    ranks = halfway(objective, above.encoding, below.encoding).ranks()
     everything = np.sort(np.concatenate([rank.ravel() for rank in ranks]))
     np.testing.assert_allclose(everything, np.arange(len(everything)) / len(everything))
 
@@ -116,7 +117,7 @@ def test_the_last_ranks_are_worth_most_for_a_bit(planes):
     objective = objective_of(planes, Blend(((1.0, SquaredError(planes)),)))
     below = objective.first(LAGRANGIAN)
     above = objective.requantised(below, LAGRANGIAN / 1.5)
-    ranks = objective.exchange_ranks(above.encoding, below.encoding)
+    ranks = halfway(objective, above.encoding, below.encoding).ranks()
 
     def worth(encoding):
         less = objective.terms(below.encoding).distortion - objective.terms(encoding).distortion

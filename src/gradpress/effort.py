@@ -23,6 +23,8 @@ class Effort:
     """Whether what is dear has a say in how well errors are seen."""
     passes: int = 1
     """Descents, each whole and at one λ, until one ends near a goal; λ follows in a single one."""
+    proposals: int = 0
+    """Proposals of the polish that follows each of these descents."""
     ease: float = 1.0
     """How generous the margin beyond a quality is."""
 
@@ -38,8 +40,8 @@ LADDER = (
     Effort(3, 1 / 5, 8, openings=1),
     Effort(5, 1 / 5, 12, openings=1, judged=True),
     Effort(8, 1 / 5, 16, openings=16, judged=True, passes=3),
-    Effort(13, 1 / 5, 20, openings=20, judged=True, passes=4),
-    Effort(21, 1 / 5, 24, openings=24, judged=True, passes=6),
+    Effort(13, 1 / 5, 20, openings=20, judged=True, proposals=4, passes=4),
+    Effort(21, 1 / 5, 24, openings=24, judged=True, proposals=12, passes=6),
 )
 
 

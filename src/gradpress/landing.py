@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradpress.descent import Step
+from gradpress.jpeg.exchange import halfway
 from gradpress.jpeg.objective import Encoding, mixed
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.outset import held
@@ -137,7 +138,7 @@ def _raised(
     lagrangian, best = held(encoding.lagrangian * math.exp(-FINER), bounds), encoding
     for targets in (objective.original, draft.targets):
         finer = objective.requantised(replace(draft, targets=targets), lagrangian).encoding
-        ranks, coarse = objective.exchange_ranks(finer, best), best
+        ranks, coarse = halfway(objective, finer, best).ranks(), best
         for share in SHARES:
             mixture = mixed(finer, coarse, share, objective.workers, ranks)
             if corrected.excess(mixture) >= 0:
@@ -188,7 +189,7 @@ def _between(
     if above is below:
         return above
     over, under = corrected.excess(above), corrected.excess(below)
-    ranks = objective.exchange_ranks(above, below) if ranked else None
+    ranks = halfway(objective, above, below).ranks() if ranked else None
     near = (CLOSE if ranked else ROUGH) * corrected.pursuit.margin
     low, high, best = 0.0, 1.0, above
     for _ in range(MAX_MIXES):

@@ -25,6 +25,7 @@ from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.landing import FARTHEST, Gauge, land
 from gradpress.methods import PROXIMAL, Choice
 from gradpress.outset import beyond_of, bounds_of, held, lift_of, start
+from gradpress.polish import Polish
 from gradpress.search import Bracket, Measured, Pursuit, response_of
 from gradpress.studio import Studio
 
@@ -40,8 +41,10 @@ AGAIN = 1.6
 """By how much a step that was shortened makes the next one longer again."""
 RECENT = 4
 """Encodings that the landing chooses from."""
-ENOUGH = 8.0
-"""Margins beyond the aim that whole descents at one λ may end at."""
+BEYOND, NEAR = 4.0, 3.0
+"""Margins beyond the aim that whole descents at one λ make for, and that they may be off it."""
+ROUGHLY = 0.1
+"""Log of λ that a descent may be off to be worth a polish."""
 EXTRA = 4
 """Further evaluations of a descent that ends short of its aim."""
 
@@ -76,15 +79,17 @@ def descend_perceptually(
     if effort.passes == 1 or plain:
         end = yield from _pursued(objective, draft, chase, choice, pursuit)
     else:
-        end = yield from _by_passes(objective, draft, chase, choice, pursuit, effort.passes)
+        polish = partial(_polished, studio, effort.proposals, choice, pursuit)
+        end = yield from _by_passes(objective, draft, chase, choice, pursuit, effort.passes, polish)
     if not plain:
-        yield from land(objective, end.draft, pursuit, gauge, end.last, end.recent, bounds)
+        yield from land(end.objective, end.draft, pursuit, gauge, end.last, end.recent, bounds)
 
 
 @dataclass(frozen=True)
 class _End:
     """Of a descent."""
 
+    objective: PerceptualObjective
     draft: Draft
     last: Step[Encoding]
     recent: tuple[Encoding, ...]
@@ -116,10 +121,10 @@ def _pursued(
         short = not plain and chase.gauge(draft.encoding) < 0
         if spent > (EXTRA if short else 0) or (stuck and not short) or pursuit.is_late():
             break
-    return _End(draft, last, tuple(recent))
+    return _End(objective, draft, last, tuple(recent))
 
 
-def _after(before: Step[Encoding] | None, step: Step[Draft], note: str) -> Step[Encoding]:
+def _after(before: Step[Encoding] | None, step: Step[Draft], note: str = "") -> Step[Encoding]:
     """A step of a descent that comes after another one's last."""
     index, seconds, evaluations = step.index, step.seconds, step.evaluations
     if before is not None:
@@ -138,12 +143,14 @@ def _by_passes(
     choice: Choice,
     pursuit: Pursuit,
     passes: int,
+    polish: Callable[[_End], _Descending],
 ) -> _Descending:
     """Whole descents at one λ each until one ends near the aim; the end of the nearest.
 
     A λ that moves on the way costs what a longer descent gains.
     """
-    aim, response = ENOUGH * pursuit.margin / 2, response_of(chase.goal)
+    aim, near = BEYOND * pursuit.margin, NEAR * pursuit.margin
+    response = response_of(chase.goal)
     slope = min(response.priced, response.scaled)
     ends: list[tuple[bool, float, _End]] = []
     bracket, last = Bracket(), None
@@ -152,9 +159,13 @@ def _by_passes(
         x, before = math.log(draft.encoding.lagrangian), excess
         fixed = replace(chase, goal=Lagrangian(draft.encoding.lagrangian))
         end = yield from _pursued(objective, draft, fixed, choice, pursuit, last)
-        last, excess = end.last, chase.gauge(end.draft.encoding) - aim
+        excess = chase.gauge(end.draft.encoding) - aim
+        if abs(excess) < ROUGHLY * abs(slope):
+            end = yield from polish(end)
+            excess = pursuit.excess(pursuit.measure(end.draft.encoding)) - aim
+        last = end.last
         ends.append((excess < -aim, abs(excess), end))
-        if abs(excess) <= aim or pursuit.is_late():
+        if abs(excess) <= near or pursuit.is_late():
             break
         bracket = bracket.with_point(x, excess, before)
         between = bracket.secant()
@@ -167,7 +178,24 @@ def _by_passes(
         seconds=end.last.seconds,
         evaluations=end.last.evaluations,
     )
-    return _End(nearest.draft, counted, nearest.recent[-1:])
+    return replace(nearest, last=counted, recent=nearest.recent[-1:])
+
+
+def _polished(
+    studio: Studio, proposals: int, choice: Choice, pursuit: Pursuit, end: _End
+) -> _Descending:
+    """The end of a descent, polished at its λ on a loss that holds alike all that judges."""
+    if not proposals or pursuit.is_late():
+        return end
+    draft = Draft(end.draft.targets, end.draft.encoding)
+    objective = studio.balanced(end.objective, draft.encoding)
+    for step in iterate(objective, draft, Polish(choice.rate), max_steps=proposals):
+        last, draft = _after(end.last, step), step.params
+        yield last, None
+        if pursuit.is_late():
+            break
+    draft = Draft(draft.targets, objective.fitted(draft.targets, draft.encoding))
+    return _End(objective, draft, replace(last, params=draft.encoding), (draft.encoding,))
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,10 @@ import numpy as np
 from gradpress.distortion import Picture
 from gradpress.distortion.blend import NOTHING, Blend
 from gradpress.distortion.importance import Weights, emphasised
+from gradpress.distortion.mse import SquaredError
 from gradpress.distortion.recipes import Recipe
-from gradpress.jpeg.appraisal import appraised
+from gradpress.jpeg.appraisal import appraised, balanced
+from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import Layout, Steps
 from gradpress.jpeg.perceptual import PerceptualObjective
 from gradpress.jpeg.qtables import Tables
@@ -80,6 +82,13 @@ class Studio:
             return objective
         judges = Blend((*self.loss.parts, *self.judge.parts))
         return appraised(objective, objective.plain(lagrangian), judges, self.recipe.plain)
+
+    def balanced(self, objective: PerceptualObjective, encoding: Encoding) -> PerceptualObjective:
+        """The objective whose D holds alike all that judges, squared error among it."""
+        squares = Blend(((self.recipe.plain, SquaredError(self.planes, self.workers)),))
+        plain = emphasised(squares, self.planes, self.importance).parts if self.recipe.plain else ()
+        parts = [(1.0, part) for _, part in (*self.loss.parts, *self.judge.parts)]
+        return balanced(objective, encoding, Blend((*parts, *plain)))
 
     def sampled(self) -> Studio:
         """The same on a mosaic of the picture; itself where that is small."""

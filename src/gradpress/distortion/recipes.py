@@ -81,8 +81,8 @@ CURVATURES = Recipe(ssimulacra2=0.2, ms_ssim=0.0012, ssim=0.0012, butteraugli=0.
 """Mean ∂²D/∂coefficient² of luma, D = pixels × error, on photographs at medium quality."""
 
 PERCEPTUAL = Recipe(
-    ssimulacra2=0.6,
-    ms_ssim=0.15,
+    ssimulacra2=0.4,
+    ms_ssim=0.25,
     opening=0.6,
     plain=0.75,
 )

@@ -18,7 +18,7 @@ from gradpress.distortion.blend import Blend
 from gradpress.jpeg import model
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding, dequantised
-from gradpress.jpeg.perceptual import PerceptualObjective
+from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.jpeg.visibility import Visibility, stiffness_of
 from gradpress.transform import Blocks
 from gradpress.workers import Workers
@@ -31,8 +31,41 @@ PRIOR = 0.5
 """Mean errors of a block that the formula counts for."""
 PASSES = 2
 """Strengths and profiles answer to each other."""
+ANCHOR = 0.1
+"""Share of the visible error in D's curvature where the parts of a loss are balanced."""
 LEAST = 0.1
 """Part of the formula's strength and profile that is left at least."""
+
+
+def balanced(
+    objective: PerceptualObjective, encoding: Encoding, loss: Blend
+) -> PerceptualObjective:
+    """The objective with D made of a blend of which every part counts alike.
+
+    A part's weight says by how much it counts more: what an encoding's errors cost it is brought
+    to that. All together cost what they did before, so that λ stays worth as much.
+    """
+    coefficients = dequantised(encoding.symbols, objective.workers)
+    errors = tuple(c - o for c, o in zip(coefficients, objective.original, strict=True))
+    shown = model.shown(encoding.symbols, objective.workers)
+    costs = [
+        sum(float(cost.by_frequency.sum()) for cost in by_component)
+        for _, by_component in _costs(objective, coefficients, shown, errors, loss, 0.0)
+    ]
+    parts = [(w, part, cost) for (w, part), cost in zip(loss.parts, costs, strict=True) if cost > 0]
+    if not parts:
+        return objective
+    gradient = objective.evaluate(Draft(objective.original, encoding)).gradient
+    before = sum(
+        float(np.einsum("rck,rck,rc,k->", g, e, strength, objective.stiffness(i)))
+        for i, (g, e, strength) in enumerate(
+            zip(gradient, errors, objective.visible.strengths, strict=True)
+        )
+    )
+    held = ANCHOR * sum(2 * objective.visible.error(i, error) for i, error in enumerate(errors))
+    unit = max(before - held, 0.0) / sum(weight for weight, _, _ in parts)
+    blend = Blend(tuple((unit * weight / cost, part) for weight, part, cost in parts))
+    return replace(objective, loss=blend, anchor=ANCHOR)
 
 
 @dataclass(frozen=True)

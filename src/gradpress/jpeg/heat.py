@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradpress import _kernels
+from gradpress.jpeg.huffman import HuffmanTable
 from gradpress.jpeg.params import Layout, Levels, Symbols
 from gradpress.jpeg.rate import scan_order
 from gradpress.jpeg.scans import Coder, baseline_script
@@ -18,20 +19,28 @@ from gradpress.jpeg.scans import Coder, baseline_script
 BlockBits = NDArray[np.float32]
 """``(block rows, block columns)``."""
 
+LONGEST = 16
+"""Bits of a word (T.81, C.2)."""
+
 _Sizes = NDArray[np.uint8]
 """``(256,)`` bits of each symbol's word."""
 
 
-def block_bits(symbols: Symbols) -> tuple[BlockBits, ...]:
+def block_bits(symbols: Symbols, tables_of: Symbols | None = None) -> tuple[BlockBits, ...]:
     """Bits of each component's blocks, padding included, in one baseline scan.
 
-    Their sum is ``writer.baseline_bits`` exactly.
+    Their sum is ``writer.baseline_bits`` exactly, unless the tables are those of other symbols.
     """
-    (scan,) = baseline_script(Coder(symbols))
+    (scan,) = baseline_script(Coder(tables_of or symbols))
     return tuple(
-        _dc_bits(symbols, i, dc.table.sizes) + _ac_bits(symbols.levels[i], ac.table.sizes)
+        _dc_bits(symbols, i, _lengths(dc.table)) + _ac_bits(symbols.levels[i], _lengths(ac.table))
         for i, (dc, ac) in enumerate(zip(scan.dc, scan.ac, strict=True))
     )
+
+
+def _lengths(table: HuffmanTable) -> _Sizes:
+    """Bits of each symbol's word; of one that is not in the table, the most that there may be."""
+    return np.where(table.sizes > 0, table.sizes, LONGEST).astype(np.uint8)
 
 
 def bits_map(symbols: Symbols, total: float | None = None) -> BlockBits:

@@ -8,6 +8,7 @@ decoder's adjoint; the rate is not differentiated but met exactly by the trellis
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,10 @@ from gradpress.workers import SERIAL, Workers
 COARSENESS = 0.27
 """λ / step² of squared error: fine steps and much zeroing. Fitted on Kodak 5, 13, 19, 23 over
 0.2…3 bpp; flat from 0.2 to 0.35, and other steps by frequency gain nothing (``notes/``)."""
+
+
+T = TypeVar("T", np.int16, np.float32)
+"""Of levels or of coefficients."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,25 +182,37 @@ def mixed(
     A larger share keeps what a smaller one took: blocks of lower rank, a number in [0, 1), come
     first. Without ranks they are evenly spread.
     """
-    layout, steps, levels = first.symbols.layout, first.symbols.steps, first.symbols.levels
-    ranks = ranks or tuple(_places(component.shape[:2]) for component in levels)
+    ranks = ranks or tuple(_places(component.shape[:2]) for component in first.symbols.levels)
+    return merged(tuple(rank < share for rank in ranks), second, first, workers)
+
+
+def merged(
+    where: tuple[NDArray[np.bool_], ...],
+    first: Encoding,
+    second: Encoding,
+    workers: Workers = SERIAL,
+) -> Encoding:
+    """The second of two encodings with the same steps, with blocks of the first in some places."""
     levels = tuple(
-        _chosen(rank < share, b, a, workers)
-        for a, b, rank in zip(levels, second.symbols.levels, ranks, strict=True)
+        chosen(places, a, b, workers)
+        for places, a, b in zip(where, first.symbols.levels, second.symbols.levels, strict=True)
     )
-    return counted(layout, steps, levels, first.prices, first.lagrangian, workers)
+    symbols = second.symbols
+    return counted(symbols.layout, symbols.steps, levels, second.prices, second.lagrangian, workers)
 
 
-def _chosen(where: NDArray[np.bool_], first: Levels, second: Levels, workers: Workers) -> Levels:
+def chosen(
+    where: NDArray[np.bool_], first: NDArray[T], second: NDArray[T], workers: Workers = SERIAL
+) -> NDArray[T]:
     """The blocks of one where it is said, of the other elsewhere."""
-    levels = np.empty_like(first)
+    blocks = np.empty_like(first)
 
     def run(begin: int, end: int) -> None:
         rows = slice(begin, end)
-        levels[rows] = np.where(where[rows, :, np.newaxis], first[rows], second[rows])
+        blocks[rows] = np.where(where[rows, :, np.newaxis], first[rows], second[rows])
 
-    workers.stripes(len(levels), run)
-    return levels
+    workers.stripes(len(blocks), run)
+    return blocks
 
 
 def _places(shape: tuple[int, int]) -> NDArray[np.float64]:

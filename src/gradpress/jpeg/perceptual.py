@@ -21,7 +21,6 @@ from gradpress.descent import Evaluation, Terms
 from gradpress.distortion.blend import Blend
 from gradpress.distortion.mse import Picture
 from gradpress.jpeg import model, trellis
-from gradpress.jpeg.heat import block_bits
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding, counted, dequantised, least_squares_steps
 from gradpress.jpeg.params import Layout, Levels, Steps
@@ -83,53 +82,27 @@ class PerceptualObjective:
 
     def evaluate(self, draft: Draft) -> Evaluation[Coefficients]:
         """J, and ∂D/∂coefficients over weight: how far to go at rate 1."""
-        encoding = draft.encoding
-        coefficients = dequantised(encoding.symbols, self.workers)
-        samples = model.samples_of(coefficients, self.layout, self.workers)
-        shown = model.shown(encoding.symbols, self.workers)
-        distortion, gradient = self._sloped(coefficients, samples, shown)
+        encoding, workers = draft.encoding, self.workers
+        coefficients = dequantised(encoding.symbols, workers)
+        distortion, gradient = self.sloped(
+            coefficients,
+            model.samples_of(coefficients, self.layout, workers),
+            model.shown(encoding.symbols, workers),
+        )
         value = distortion + encoding.lagrangian * encoding.bits
         return Evaluation(value, distortion, gradient, Terms(distortion, encoding.bits))
 
-    def _sloped(
+    def sloped(
         self, coefficients: Coefficients, samples: model.Samples, decoded: Picture
     ) -> tuple[float, Coefficients]:
+        """D of what is shown, and its gradient over weight, through a decoder without roundings."""
         distortion, by_sample = self.loss.value_and_gradient(decoded)
         del decoded  # a picture's memory, not needed any more
         gradient = model.pull_back(samples, by_sample, self.layout, self.workers)
         del samples, by_sample
-        for i, decoded in enumerate(coefficients):
-            distortion += self.anchor * self._anchored(i, decoded, gradient[i])
+        for i, blocks in enumerate(coefficients):
+            distortion += self.anchor * self._anchored(i, blocks, gradient[i])
         return distortion, gradient
-
-    def exchange_ranks(self, above: Encoding, below: Encoding) -> tuple[NDArray[np.float64], ...]:
-        """Ranks of blocks in [0, 1), ``(block_rows, block_columns)`` by component.
-
-        First come those whose second version adds nothing to D, then those where it adds least for
-        a bit that it saves, by D's slope between both; last those where it saves nothing.
-        """
-        pairs = list(zip(above.symbols.levels, below.symbols.levels, strict=True))
-        halves = [np.float32(0.5) * steps.astype(np.float32) for steps in above.symbols.steps]
-        middle = [
-            (a + b).astype(np.float32) * half for (a, b), half in zip(pairs, halves, strict=True)
-        ]
-        rendering = model.render(tuple(middle), self.layout, self.workers)
-        _, slopes = self._sloped(tuple(middle), rendering.samples, rendering.decoded)
-        bits = [block_bits(each.symbols) for each in (above, below)]
-        prices = []
-        for i, (slope, (first, second)) in enumerate(zip(slopes, pairs, strict=True)):
-            move = 2 * halves[i] * self.stiffness(i)
-            by_block = np.einsum("rck,rck,k->rc", slope, second - first, move)
-            saved = bits[0][i] - bits[1][i]
-            price = by_block * self.visible.strengths[i] / np.maximum(saved, 1e-3)
-            price[saved <= 0] = np.inf
-            price[by_block <= 0] = -np.inf
-            prices.append(price)
-        order = np.argsort(np.concatenate([p.ravel() for p in prices]), kind="stable")
-        ranks = np.empty(len(order))
-        ranks[order] = np.arange(len(order)) / len(order)
-        parts = np.split(ranks, np.cumsum([p.size for p in prices])[:-1])
-        return tuple(part.reshape(p.shape) for part, p in zip(parts, prices, strict=True))
 
     def joined(self, draft: Draft, gradient: Coefficients, loss: Blend) -> Coefficients:
         """A gradient of ``evaluate``'s with that of a further loss added."""
