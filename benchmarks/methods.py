@@ -27,6 +27,7 @@ from gradpress.descent import Drawn, ProximalGradient, Sampled, Step, iterate
 from gradpress.distortion import AbsoluteError, Picture, SquaredError
 from gradpress.distortion.blend import Blend
 from gradpress.distortion.recipes import RECIPES
+from gradpress.gauge import Gauge
 from gradpress.goal import Lagrangian
 from gradpress.jpeg.latent import Latent
 from gradpress.jpeg.model import planes_of
@@ -106,7 +107,7 @@ class Problem:
             objective = JpegObjective(self.objective.layout, SquaredError(self.planes), SERIAL)
             yield from iterate(objective, encoding, ProximalGradient(1.0, shrink=0.5))
         goal, rate = Lagrangian(encoding.lagrangian), choice.scheduled(choice.rate, evaluations)
-        chase = Chase(goal, lambda _: 0.0, 0.0, evaluations, BOUNDS, rate)
+        chase = Chase(goal, Gauge(lambda _: 0.0), 0.0, evaluations, BOUNDS, rate)
         yield from iterate(self.objective, self.draft, chase)
 
 

@@ -21,6 +21,7 @@ from gradpress.distortion.importance import Weights, emphasised
 from gradpress.distortion.recipes import Recipe
 from gradpress.distortion.ssimulacra2 import Ssimulacra2Error, pooled_score
 from gradpress.effort import Effort
+from gradpress.gauge import Gauge
 from gradpress.goal import Goal, Lagrangian
 from gradpress.jpeg import model
 from gradpress.jpeg.model import planes_of
@@ -219,7 +220,9 @@ class Panorama:
             if evaluations:
                 goal = Lagrangian(lagrangian)
                 rate = PROXIMAL.scheduled(PROXIMAL.rate, evaluations)
-                chase = Chase(goal, lambda _: 0.0, 0.0, evaluations, BOUNDS, rate, fits=False)
+                chase = Chase(
+                    goal, Gauge(lambda _: 0.0), 0.0, evaluations, BOUNDS, rate, fits=False
+                )
                 solution = minimise(
                     objective, Draft(original, encoding), chase, max_steps=evaluations
                 )

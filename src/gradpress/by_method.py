@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 from gradpress.descent import (
@@ -19,6 +18,7 @@ from gradpress.descent import (
 from gradpress.distortion import Distortion, Picture
 from gradpress.distortion.blend import Blend
 from gradpress.errors import UsageError
+from gradpress.gauge import Gauge
 from gradpress.goal import Lagrangian, TargetSize
 from gradpress.interior import Interior
 from gradpress.jpeg.latent import Latent
@@ -29,7 +29,7 @@ from gradpress.jpeg.start import Start
 from gradpress.jpeg.tables import tables_to_start_from
 from gradpress.jpeg.tiles import Tiles
 from gradpress.jpeg.visibility import evenly
-from gradpress.landing import Gauge, land
+from gradpress.landing import land
 from gradpress.methods import RAN_AWAY, RISE, Choice, method_of
 from gradpress.outset import scaled_to_goal
 from gradpress.plan import LAGRANGIANS
@@ -129,7 +129,7 @@ def descend_by_pixel(
         draft = scaled_to_goal(objective, first, pursuit, bounds)
     draft = begun(objective, draft, choice)
     descent = Descent(objective, draft, choice, evaluations, pursuit.is_late)
-    gauge = lru_cache(maxsize=4)(pursuit.estimated_excess)
+    gauge = Gauge(pursuit.estimated_excess)
     yield from descend_by_method(descent, pursuit, gauge, bounds, planes, blend)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradpress.descent import Step
+from gradpress.gauge import Gauge
 from gradpress.jpeg.exchange import halfway
 from gradpress.jpeg.objective import Encoding, mixed
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
@@ -40,9 +41,6 @@ MAX_MIXES = 10
 """Mixtures of those two."""
 CLOSE, ROUGH = 0.5, 0.8
 """Parts of the margin that an estimate may be off the aim: usually, and to be quick."""
-
-Gauge = Callable[[Encoding], float]
-"""About how far an encoding is beyond the aim."""
 
 
 def land(

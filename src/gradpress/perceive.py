@@ -11,18 +11,19 @@ import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import partial
 
 from gradpress.by_method import Descent, begun, descend_by_method
 from gradpress.descent import Evaluation, Schedule, Step, iterate
 from gradpress.distortion.blend import NOTHING, Blend
 from gradpress.effort import Effort
+from gradpress.gauge import RECENT, Gauge, gauge_of
 from gradpress.goal import Goal, Lagrangian
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import Layout
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
-from gradpress.landing import FARTHEST, Gauge, land
+from gradpress.landing import FARTHEST, land
 from gradpress.methods import PROXIMAL, Choice
 from gradpress.outset import beyond_of, bounds_of, held, lift_of, start
 from gradpress.polish import Polish
@@ -39,8 +40,6 @@ FAR = 0.03
 """Change of log λ that steps and prices are made anew for, and for which a step may raise J."""
 AGAIN = 1.6
 """By how much a step that was shortened makes the next one longer again."""
-RECENT = 4
-"""Encodings that the landing chooses from."""
 BEYOND, NEAR = 4.0, 3.0
 """Margins beyond the aim that whole descents at one λ make for, and that they may be off it."""
 ROUGHLY = 0.1
@@ -62,7 +61,7 @@ def descend_perceptually(
     objective, draft = start(studio, layouts, pursuit, evaluations, bounds)
     draft = begun(objective, draft, choice)
     plain = isinstance(pursuit.goal, Lagrangian)
-    gauge = lru_cache(maxsize=RECENT)(pursuit.gauge(draft.encoding if evaluations else None))
+    gauge = gauge_of(pursuit, studio.loss, draft.encoding if evaluations else None)
     if not evaluations and not plain:
         yield from land(objective, draft, pursuit, gauge, None, (), bounds)
         return
@@ -114,6 +113,7 @@ def _pursued(
     chase = replace(chase, told=lambda: notes.append(choice.stuck))
     for step in iterate(objective, draft, chase, tolerance=choice.tolerance):
         stuck, draft = step.params is draft and step.index > 0, step.params
+        chase.gauge.learn(draft.encoding, step.terms)
         recent.append(draft.encoding)
         last = _after(before, step, "".join(notes[-1:]))
         yield last, None

@@ -89,13 +89,6 @@ class Pursuit:
             planes_of(model.decode(encoding.symbols, self.workers), self.workers)
         )
 
-    def gauge(self, encoding: Encoding | None) -> Callable[[Encoding], float]:
-        """Estimates of the excess, less what that of an encoding is off."""
-        if encoding is None or not isinstance(self.goal, Target):
-            return self.estimated_excess
-        error = self.excess(self.measure(encoding)) - self.estimated_excess(encoding)
-        return lambda other: self.estimated_excess(other) + error
-
     def shows_excess(self, picture: Picture) -> float:
         """About the excess of a picture by a metric; infinite where the goal is none."""
         if not isinstance(self.goal, Target):

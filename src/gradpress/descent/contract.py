@@ -17,6 +17,8 @@ class Terms:
 
     distortion: float
     bits: float = 0.0
+    parts: tuple[float, ...] = ()
+    """What the distortion is the sum of, where that is told."""
 
 
 @dataclass(frozen=True)

@@ -32,13 +32,18 @@ class Blend:
 
     def value_and_gradient(self, decoded: Picture) -> tuple[float, Picture]:
         """D and ∂D/∂decoded."""
-        total, gradient = 0.0, None
+        values, gradient = self.values_and_gradient(decoded)
+        return sum(values), gradient
+
+    def values_and_gradient(self, decoded: Picture) -> tuple[tuple[float, ...], Picture]:
+        """What D is the sum of, and ∂D/∂decoded."""
+        values, gradient = [], None
         for weight, loss in self.parts:
             value, slope = loss.value_and_gradient(decoded)
-            total += weight * value
+            values.append(weight * value)
             slope *= np.float32(weight)
             gradient = slope if gradient is None else np.add(gradient, slope, out=gradient)
-        return total, np.zeros_like(decoded) if gradient is None else gradient
+        return tuple(values), np.zeros_like(decoded) if gradient is None else gradient
 
 
 NOTHING = Blend(())

@@ -84,25 +84,28 @@ class PerceptualObjective:
         """J, and ∂D/∂coefficients over weight: how far to go at rate 1."""
         encoding, workers = draft.encoding, self.workers
         coefficients = dequantised(encoding.symbols, workers)
-        distortion, gradient = self.sloped(
+        parts, gradient = self.sloped(
             coefficients,
             model.samples_of(coefficients, self.layout, workers),
             model.shown(encoding.symbols, workers),
         )
+        distortion = sum(parts)
         value = distortion + encoding.lagrangian * encoding.bits
-        return Evaluation(value, distortion, gradient, Terms(distortion, encoding.bits))
+        return Evaluation(value, distortion, gradient, Terms(distortion, encoding.bits, parts))
 
     def sloped(
         self, coefficients: Coefficients, samples: model.Samples, decoded: Picture
-    ) -> tuple[float, Coefficients]:
-        """D of what is shown, and its gradient over weight, through a decoder without roundings."""
-        distortion, by_sample = self.loss.value_and_gradient(decoded)
+    ) -> tuple[tuple[float, ...], Coefficients]:
+        """What D of the picture shown is the sum of: of the blend's parts and the visible error.
+
+        And its gradient over weight, through a decoder without roundings.
+        """
+        values, by_sample = self.loss.values_and_gradient(decoded)
         del decoded  # a picture's memory, not needed any more
         gradient = model.pull_back(samples, by_sample, self.layout, self.workers)
         del samples, by_sample
-        for i, blocks in enumerate(coefficients):
-            distortion += self.anchor * self._anchored(i, blocks, gradient[i])
-        return distortion, gradient
+        errors = sum(self._anchored(i, b, gradient[i]) for i, b in enumerate(coefficients))
+        return (*values, self.anchor * errors), gradient
 
     def joined(self, draft: Draft, gradient: Coefficients, loss: Blend) -> Coefficients:
         """A gradient of ``evaluate``'s with that of a further loss added."""

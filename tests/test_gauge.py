@@ -1,0 +1,71 @@
+"""Estimates of the excess: what an evaluation tells is what a decoder would."""
+
+from __future__ import annotations
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from gradpress.descent import Terms
+from gradpress.distortion.recipes import RECIPES
+from gradpress.gauge import RECENT, Gauge, gauge_of
+from gradpress.goal import Target
+from gradpress.jpeg.model import planes_of
+from gradpress.jpeg.params import FACTORS, Layout
+from gradpress.metrics import metric
+from gradpress.search import Pursuit, scorers
+from gradpress.studio import Studio
+from gradpress.workers import SERIAL
+
+
+@pytest.fixture(scope="module")
+def studio():
+    """Of a part of the example picture."""
+    with PIL.Image.open("examples/coffee.png") as picture:
+        planes = planes_of(np.asarray(picture.convert("RGB"))[100:292, 150:406].copy())
+    recipe = RECIPES["perceptual"]
+    return Studio(planes, recipe, recipe.blend(planes), SERIAL)
+
+
+def pursuit_of(studio, name, value):
+    quality, estimate = scorers(metric(name), studio.planes, studio.loss, SERIAL)
+    goal = Target(metric(name), value)
+    return Pursuit(goal, metric(name), quality, estimate, None, lambda e: e.bits / 8, SERIAL)
+
+
+def drafts_of(studio):
+    objective = studio.objective(
+        Layout(studio.planes.shape[2], studio.planes.shape[1], FACTORS["420"])
+    )
+    return objective, [objective.first(lagrangian) for lagrangian in (10.0, 40.0)]
+
+
+def test_what_is_learnt_is_what_is_estimated(studio):
+    objective, drafts = drafts_of(studio)
+    pursuit = pursuit_of(studio, "ssimulacra2", 70)
+    asked, told = (gauge_of(pursuit, studio.loss, drafts[0].encoding) for _ in range(2))
+    for draft in drafts:
+        told.learn(draft.encoding, objective.evaluate(draft).terms)
+        assert told(draft.encoding) == pytest.approx(asked(draft.encoding), abs=1e-4)
+    exact = pursuit.excess(pursuit.measure(drafts[0].encoding))
+    assert asked(drafts[0].encoding) == pytest.approx(exact, abs=1e-9)
+
+
+def test_nothing_is_learnt_of_a_metric_that_no_part_measures(studio):
+    _, (draft, _) = drafts_of(studio)
+    pursuit = pursuit_of(studio, "psnr", 33)
+    gauge = gauge_of(pursuit, studio.loss, None)
+    gauge.learn(draft.encoding, Terms(0.0, 0.0, (0.0, 0.0, 0.0)))
+    assert gauge(draft.encoding) == pursuit.estimated_excess(draft.encoding)
+
+
+def test_the_latest_are_remembered(studio):
+    objective, _ = drafts_of(studio)
+    asked = []
+    encodings = [objective.first(10.0 + i).encoding for i in range(RECENT + 1)]
+    gauge = Gauge(lambda encoding: asked.append(encoding) or 1.0, error=0.25)
+    for encoding in (*encodings, encodings[-1], encodings[1]):
+        assert gauge(encoding) == 0.75
+    assert len(asked) == len(encodings)
+    gauge(encodings[0])
+    assert len(asked) == len(encodings) + 1
