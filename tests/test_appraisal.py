@@ -100,7 +100,7 @@ def test_ranked_blocks_cost_less_for_a_bit_than_any(planes):
     objective = objective_of(planes, Blend(((1.0, SquaredError(planes)),)))
     above = objective.first(LAGRANGIAN)
     below = objective.requantised(above, 1.5 * above.encoding.lagrangian)
-    ranks = halfway(objective, above.encoding, below.encoding).ranks()
+    ranks = halfway(objective, above.encoding, below.encoding).ranks(LAGRANGIAN)
     everything = np.sort(np.concatenate([rank.ravel() for rank in ranks]))
     np.testing.assert_allclose(everything, np.arange(len(everything)) / len(everything))
 
@@ -117,7 +117,7 @@ def test_the_last_ranks_are_worth_most_for_a_bit(planes):
     objective = objective_of(planes, Blend(((1.0, SquaredError(planes)),)))
     below = objective.first(LAGRANGIAN)
     above = objective.requantised(below, LAGRANGIAN / 1.5)
-    ranks = halfway(objective, above.encoding, below.encoding).ranks()
+    ranks = halfway(objective, above.encoding, below.encoding).ranks(LAGRANGIAN)
 
     def worth(encoding):
         less = objective.terms(below.encoding).distortion - objective.terms(encoding).distortion

@@ -12,7 +12,7 @@ from gradpress.descent import iterate
 from gradpress.distortion.blend import Blend
 from gradpress.distortion.mse import SquaredError
 from gradpress.distortion.recipes import RECIPES, Recipe
-from gradpress.jpeg.exchange import exchange, halfway
+from gradpress.jpeg.exchange import Exchange, exchange, halfway
 from gradpress.jpeg.heat import block_bits
 from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.objective import dequantised, merged
@@ -134,3 +134,13 @@ def test_a_polish_lowers_j_and_never_raises_it(studio, objective):
     assert values[-1] < 0.995 * values[0]
     for step in steps:
         assert step.params.encoding.lagrangian == LAGRANGIAN
+
+
+def test_ranks_begin_with_what_gains_and_end_with_what_loses():
+    added = np.array([[1.0, 4.0, -2.0, 3.0, -5.0, 0.0, -1.0]])
+    saved = np.array([[1.0, 1.0, 1.0, -1.0, -1.0, 0.0, -1.0]])
+    (ranks,) = Exchange((added,), (saved,)).ranks(2.0)
+    order = np.argsort(ranks[0])
+    assert set(order[:3]) == {2, 4, 5}  # better and smaller; better at a good price; the same
+    assert list(order[3:5]) == [0, 1]
+    assert set(order[5:]) == {3, 6}  # worse and larger; better at a bad price

@@ -136,7 +136,7 @@ def _raised(
     lagrangian, best = held(encoding.lagrangian * math.exp(-FINER), bounds), encoding
     for targets in (objective.original, draft.targets):
         finer = objective.requantised(replace(draft, targets=targets), lagrangian).encoding
-        ranks, coarse = halfway(objective, finer, best).ranks(), best
+        ranks, coarse = halfway(objective, finer, best).ranks(encoding.lagrangian), best
         for share in SHARES:
             mixture = mixed(finer, coarse, share, objective.workers, ranks)
             if corrected.excess(mixture) >= 0:
@@ -187,7 +187,7 @@ def _between(
     if above is below:
         return above
     over, under = corrected.excess(above), corrected.excess(below)
-    ranks = halfway(objective, above, below).ranks() if ranked else None
+    ranks = halfway(objective, above, below).ranks(above.lagrangian) if ranked else None
     near = (CLOSE if ranked else ROUGH) * corrected.pursuit.margin
     low, high, best = 0.0, 1.0, above
     for _ in range(MAX_MIXES):

@@ -29,16 +29,16 @@ class Exchange:
     saved: ByBlock
     """Bits."""
 
-    def ranks(self) -> ByBlock:
+    def ranks(self, lagrangian: float) -> ByBlock:
         """In [0, 1): first those that add nothing to D, then those that add least for a bit.
 
-        Last come those that save nothing.
+        Those that save nothing come first where J falls at λ, and else last.
         """
         prices = []
         for added, saved in zip(self.added, self.saved, strict=True):
             price = added / np.maximum(saved, 1e-3)
             price[added <= 0] = -np.inf
-            price[saved <= 0] = np.inf
+            price[(saved <= 0) & (added > lagrangian * saved)] = np.inf
             prices.append(price)
         order = np.argsort(np.concatenate([p.ravel() for p in prices]), kind="stable")
         ranks = np.empty(len(order))
