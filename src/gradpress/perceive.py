@@ -185,7 +185,7 @@ def _polished(
     studio: Studio, proposals: int, choice: Choice, pursuit: Pursuit, end: _End
 ) -> _Descending:
     """The end of a descent, polished at its λ on a loss that holds alike all that judges."""
-    if not proposals or pursuit.is_late():
+    if not proposals or not studio.judge.parts or pursuit.is_late():
         return end
     draft = Draft(end.draft.targets, end.draft.encoding)
     objective = studio.balanced(end.objective, draft.encoding)

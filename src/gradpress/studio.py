@@ -10,7 +10,7 @@ import numpy as np
 from gradpress.distortion import Picture
 from gradpress.distortion.blend import NOTHING, Blend
 from gradpress.distortion.importance import Weights, emphasised
-from gradpress.distortion.mse import SquaredError
+from gradpress.distortion.mse import LumaError
 from gradpress.distortion.recipes import Recipe
 from gradpress.jpeg.appraisal import appraised, balanced
 from gradpress.jpeg.objective import Encoding
@@ -84,11 +84,11 @@ class Studio:
         return appraised(objective, objective.plain(lagrangian), judges, self.recipe.plain)
 
     def balanced(self, objective: PerceptualObjective, encoding: Encoding) -> PerceptualObjective:
-        """The objective whose D holds alike all that judges, squared error among it."""
-        squares = Blend(((self.recipe.plain, SquaredError(self.planes, self.workers)),))
-        plain = emphasised(squares, self.planes, self.importance).parts if self.recipe.plain else ()
-        parts = [(1.0, part) for _, part in (*self.loss.parts, *self.judge.parts)]
-        return balanced(objective, encoding, Blend((*parts, *plain)))
+        """The objective whose D holds alike all that judges, and luma's squared error."""
+        luma = Blend(((1.0, LumaError.of(self.planes, self.workers)),))
+        plain = emphasised(luma, self.planes, self.importance)
+        parts = [part for each in (self.loss, self.judge, plain) for _, part in each.parts]
+        return balanced(objective, encoding, Blend(tuple((1.0, part) for part in parts)))
 
     def sampled(self) -> Studio:
         """The same on a mosaic of the picture; itself where that is small."""

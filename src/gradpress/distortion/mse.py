@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradpress import _kernels
+from gradpress.color import YCC_FROM_RGB, component_from_rgb
 from gradpress.workers import SERIAL, Workers
 
 Picture = NDArray[np.float32]
@@ -48,6 +49,50 @@ class SquaredError:
     def curvature_at(self, rms: float) -> float:
         """2, whatever the error."""
         return 2.0
+
+
+@dataclass(frozen=True)
+class LumaError:
+    """D = Σ (luma of decoded - luma of reference)²: what PSNR-Y measures.
+
+    It is blind to colour, and meant to stand beside losses that are not.
+    """
+
+    luma: NDArray[np.float32]
+    """``(H, W)`` of the reference."""
+    workers: Workers = SERIAL
+
+    @classmethod
+    def of(cls, reference: Picture, workers: Workers = SERIAL) -> LumaError:
+        """Prepare ``(C, H, W)`` planes in [0, 255], grey or RGB."""
+        return cls(_luma(reference), workers)
+
+    def value(self, decoded: Picture) -> float:
+        """D; shapes are ``(C, H, W)``."""
+        return float(sum(self.workers.rows(len(self.luma), lambda b, e: self._sum(decoded, b, e))))
+
+    def value_and_gradient(self, decoded: Picture) -> tuple[float, Picture]:
+        """D and its gradient."""
+        gradient = np.empty_like(decoded)
+        shares = _LUMA if len(decoded) == 3 else np.ones(1, np.float32)
+
+        def run(begin: int, end: int) -> float:
+            error = _luma(decoded[:, begin:end]) - self.luma[begin:end]
+            np.multiply(2 * shares[:, np.newaxis, np.newaxis], error, out=gradient[:, begin:end])
+            return float(np.vdot(error, error))
+
+        return float(sum(self.workers.rows(len(self.luma), run))), gradient
+
+    def _sum(self, decoded: Picture, begin: int, end: int) -> float:
+        error = _luma(decoded[:, begin:end]) - self.luma[begin:end]
+        return float(np.vdot(error, error))
+
+
+_LUMA = YCC_FROM_RGB[0].astype(np.float32)
+
+
+def _luma(planes: Picture) -> NDArray[np.float32]:
+    return planes[0] if len(planes) == 1 else component_from_rgb(planes, 0)
 
 
 def sum_over_samples(

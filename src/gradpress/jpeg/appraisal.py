@@ -40,10 +40,10 @@ LEAST = 0.1
 def balanced(
     objective: PerceptualObjective, encoding: Encoding, loss: Blend
 ) -> PerceptualObjective:
-    """The objective with D made of a blend of which every part counts alike.
+    """The objective with D made of a blend, weighted anew so that every part counts alike.
 
-    A part's weight says by how much it counts more: what an encoding's errors cost it is brought
-    to that. All together cost what they did before, so that λ stays worth as much.
+    What an encoding's errors cost each part is brought to the same. All together cost what they
+    did before, so that λ stays worth as much.
     """
     coefficients = dequantised(encoding.symbols, objective.workers)
     errors = tuple(c - o for c, o in zip(coefficients, objective.original, strict=True))
@@ -52,7 +52,7 @@ def balanced(
         sum(float(cost.by_frequency.sum()) for cost in by_component)
         for _, by_component in _costs(objective, coefficients, shown, errors, loss, 0.0)
     ]
-    parts = [(w, part, cost) for (w, part), cost in zip(loss.parts, costs, strict=True) if cost > 0]
+    parts = [(part, cost) for (_, part), cost in zip(loss.parts, costs, strict=True) if cost > 0]
     if not parts:
         return objective
     gradient = objective.evaluate(Draft(objective.original, encoding)).gradient
@@ -63,8 +63,8 @@ def balanced(
         )
     )
     held = ANCHOR * sum(2 * objective.visible.error(i, error) for i, error in enumerate(errors))
-    unit = max(before - held, 0.0) / sum(weight for weight, _, _ in parts)
-    blend = Blend(tuple((unit * weight / cost, part) for weight, part, cost in parts))
+    share = max(before - held, 0.0) / len(parts)
+    blend = Blend(tuple((share / cost, part) for part, cost in parts))
     return replace(objective, loss=blend, anchor=ANCHOR)
 
 
