@@ -38,10 +38,10 @@ LADDER = (
     Effort(1, 1 / 5, 3),
     Effort(2, 1 / 5, 5, openings=1),
     Effort(3, 1 / 5, 8, openings=1),
-    Effort(5, 1 / 5, 12, openings=1, judged=True),
-    Effort(8, 1 / 5, 16, openings=16, judged=True, passes=3),
-    Effort(13, 1 / 5, 20, openings=20, judged=True, proposals=4, passes=4),
-    Effort(21, 1 / 5, 24, openings=24, judged=True, proposals=12, passes=6),
+    Effort(5, 1 / 5, 16, openings=1),
+    Effort(8, 1 / 5, 12, openings=1, judged=True, passes=2, proposals=4),
+    Effort(13, 1 / 5, 16, openings=1, judged=True, passes=3, proposals=8),
+    Effort(21, 1 / 5, 24, openings=1, judged=True, passes=5, proposals=12),
 )
 
 
