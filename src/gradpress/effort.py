@@ -19,12 +19,12 @@ class Effort:
     """Gradients of a perceptual loss after the start."""
     openings: int = 0
     """Of them, those at whose points what is dear is looked at too."""
-    judged: bool = False
-    """Whether what is dear has a say in how well errors are seen."""
     passes: int = 1
     """Descents, each whole and at one λ, until one ends near a goal; λ follows in a single one."""
     proposals: int = 0
-    """Proposals of the polish that follows each of these descents."""
+    """Proposals of the polish that follows a descent."""
+    judged: bool = False
+    """Whether the polish holds what is dear too."""
     ease: float = 1.0
     """How generous the margin beyond a quality is."""
 
@@ -38,10 +38,10 @@ LADDER = (
     Effort(1, 1 / 5, 3),
     Effort(2, 1 / 5, 5, openings=1),
     Effort(3, 1 / 5, 8, openings=1),
-    Effort(5, 1 / 5, 16, openings=1),
-    Effort(8, 1 / 5, 12, openings=1, judged=True, passes=2, proposals=4),
-    Effort(13, 1 / 5, 16, openings=1, judged=True, passes=3, proposals=8),
-    Effort(21, 1 / 5, 24, openings=1, judged=True, passes=5, proposals=12),
+    Effort(5, 1 / 5, 12, openings=1, proposals=4),
+    Effort(8, 1 / 5, 12, openings=1, passes=3, proposals=4, judged=True),
+    Effort(13, 1 / 5, 16, openings=1, passes=4, proposals=8, judged=True),
+    Effort(21, 1 / 5, 24, openings=1, passes=6, proposals=12, judged=True),
 )
 
 

@@ -75,12 +75,14 @@ def descend_perceptually(
         choice.scheduled(choice.rate, evaluations), opening=studio.opening,
         openings=effort.openings,
     )  # fmt: skip
+    polish = partial(_polished, studio, effort.proposals, choice, pursuit)
     if effort.passes == 1 or plain:
         end = yield from _pursued(objective, draft, chase, choice, pursuit)
     else:
-        polish = partial(_polished, studio, effort.proposals, choice, pursuit)
         end = yield from _by_passes(objective, draft, chase, choice, pursuit, effort.passes, polish)
     if not plain:
+        if effort.passes == 1:
+            end = yield from polish(end)
         yield from land(end.objective, end.draft, pursuit, gauge, end.last, end.recent, bounds)
 
 
@@ -185,7 +187,7 @@ def _polished(
     studio: Studio, proposals: int, choice: Choice, pursuit: Pursuit, end: _End
 ) -> _Descending:
     """The end of a descent, polished at its λ on a loss that holds alike all that judges."""
-    if not proposals or not studio.judge.parts or pursuit.is_late():
+    if not proposals or not studio.opening.parts or pursuit.is_late():
         return end
     draft = Draft(end.draft.targets, end.draft.encoding)
     objective = studio.balanced(end.objective, draft.encoding)

@@ -53,7 +53,7 @@ class Studio:
     opening: Blend = NOTHING
     """What is added to the loss in the first steps."""
     judge: Blend = NOTHING
-    """What says how well errors are seen, beside the loss."""
+    """What a polish holds beside the loss."""
 
     def objective(self, layout: Layout) -> PerceptualObjective:
         """Fit the layout's coefficients to the picture, and weigh them."""
@@ -80,11 +80,10 @@ class Studio:
         """
         if self.importance is not None:
             return objective
-        judges = Blend((*self.loss.parts, *self.judge.parts))
-        return appraised(objective, objective.plain(lagrangian), judges, self.recipe.plain)
+        return appraised(objective, objective.plain(lagrangian), self.loss, self.recipe.plain)
 
     def balanced(self, objective: PerceptualObjective, encoding: Encoding) -> PerceptualObjective:
-        """The objective whose D holds alike all that judges, and luma's squared error."""
+        """The objective whose D holds alike the loss's parts, the judge and luma's squared error."""
         luma = Blend(((1.0, LumaError.of(self.planes, self.workers)),))
         plain = emphasised(luma, self.planes, self.importance)
         parts = [part for each in (self.loss, self.judge, plain) for _, part in each.parts]
