@@ -83,7 +83,7 @@ class Studio:
         return appraised(objective, objective.plain(lagrangian), self.loss, self.recipe.plain)
 
     def balanced(self, objective: PerceptualObjective, encoding: Encoding) -> PerceptualObjective:
-        """The objective whose D holds alike the loss's parts, the judge and luma's squared error."""
+        """The objective whose D holds alike the loss's parts, the judge and luma's error."""
         luma = Blend(((1.0, LumaError.of(self.planes, self.workers)),))
         plain = emphasised(luma, self.planes, self.importance)
         parts = [part for each in (self.loss, self.judge, plain) for _, part in each.parts]
