@@ -35,7 +35,7 @@ def planes():
 @pytest.fixture(scope="module")
 def studio(planes):
     recipe = RECIPES["perceptual"]
-    return Studio(planes, recipe, recipe.blend(planes), SERIAL, judge=recipe.opened(planes))
+    return Studio(planes, recipe, recipe.blend(planes), SERIAL, opening=recipe.opened(planes))
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def first_order(objective, encoding):
 
 def test_what_judges_counts_alike(studio, objective):
     encoding = objective.first(LAGRANGIAN).encoding
-    held = studio.balanced(objective, encoding)
+    held = studio.balanced(objective, encoding, opens=True)
     costs = [
         first_order(replace(held, loss=Blend((part,)), anchor=0.0), encoding)
         for part in held.loss.parts
@@ -73,7 +73,7 @@ def test_where_nothing_is_wrong_nothing_changes(planes):
     studio = Studio(flat, recipe, recipe.blend(flat), SERIAL)
     objective = studio.objective(Layout(64, 64, FACTORS["420"]))
     encoding = objective.first(1e-2).encoding
-    assert studio.balanced(objective, encoding) is objective
+    assert studio.balanced(objective, encoding, opens=True) is objective
 
 
 def grey_pair(planes):
@@ -125,7 +125,7 @@ def test_blocks_come_whole_from_either_side(objective):
 
 def test_a_polish_lowers_j_and_never_raises_it(studio, objective):
     draft = objective.first(LAGRANGIAN)
-    held = studio.balanced(objective, draft.encoding)
+    held = studio.balanced(objective, draft.encoding, opens=True)
     steps = list(iterate(held, draft, Polish(0.1), max_steps=2 * len(PROPOSALS)))
     values = [step.value for step in steps]
     assert np.all(np.diff(values) <= 0)

@@ -26,3 +26,9 @@ def component_from_rgb(planes: NDArray[np.float32], component: int) -> NDArray[n
     if component:
         out += np.float32(128)
     return out
+
+
+def luma_of(planes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Luma, ``(H, W)``, of ``(C, H, W)`` planes in [0, 255]; grey ones are luma already."""
+    grey: NDArray[np.float32] = planes[0]
+    return grey if len(planes) == 1 else component_from_rgb(planes, 0)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.JpegImagePlugin import JpegImageFile
 
-from gradpress.color import component_from_rgb
+from gradpress.color import luma_of
 from gradpress.distortion import Picture
 
 Plane = NDArray[np.float32]
@@ -28,14 +28,9 @@ def decoded_planes(data: bytes) -> Picture:
     return np.ascontiguousarray(planes, dtype=np.float32)
 
 
-def luma(picture: Picture) -> Plane:
-    """Y of grey or RGB planes (ITU-R BT.601), in [0, 255]."""
-    return picture[0] if len(picture) == 1 else component_from_rgb(picture, 0)
-
-
 def luma_error(original: Picture, decoded: Picture) -> Plane:
     """Y of the decoded picture less Y of the original: above 0 where it became lighter."""
-    return luma(decoded) - luma(original)
+    return luma_of(decoded) - luma_of(original)
 
 
 def error_range(error: Plane) -> float:

@@ -144,9 +144,9 @@ def _butteraugli_max(reference: Picture, workers: Workers) -> Scorer:
 
 
 def _luma(picture: Picture) -> Picture:
-    from gradpress.color import component_from_rgb  # noqa: PLC0415
+    from gradpress.color import luma_of  # noqa: PLC0415
 
-    return picture if len(picture) == 1 else component_from_rgb(picture, 0)[None]
+    return luma_of(picture)[None]
 
 
 METRICS: tuple[Metric, ...] = (

@@ -75,15 +75,16 @@ def descend_perceptually(
         choice.scheduled(choice.rate, evaluations), opening=studio.opening,
         openings=effort.openings,
     )  # fmt: skip
-    polish = partial(_polished, studio, effort.proposals, choice, pursuit)
-    if effort.passes == 1 or plain:
+    if plain:
+        yield from _pursued(objective, draft, chase, choice, pursuit)
+        return
+    polish = partial(_polished, studio, effort, choice, pursuit)
+    if effort.passes == 1:
         end = yield from _pursued(objective, draft, chase, choice, pursuit)
+        end = yield from polish(end)
     else:
         end = yield from _by_passes(objective, draft, chase, choice, pursuit, effort.passes, polish)
-    if not plain:
-        if effort.passes == 1:
-            end = yield from polish(end)
-        yield from land(end.objective, end.draft, pursuit, gauge, end.last, end.recent, bounds)
+    yield from land(end.objective, end.draft, pursuit, gauge, end.last, end.recent, bounds)
 
 
 @dataclass(frozen=True)
@@ -184,14 +185,14 @@ def _by_passes(
 
 
 def _polished(
-    studio: Studio, proposals: int, choice: Choice, pursuit: Pursuit, end: _End
+    studio: Studio, effort: Effort, choice: Choice, pursuit: Pursuit, end: _End
 ) -> _Descending:
     """The end of a descent, polished at its λ on a loss that holds alike all that judges."""
-    if not proposals or not studio.opening.parts or pursuit.is_late():
+    if not effort.proposals or not studio.opening.parts or pursuit.is_late():
         return end
     draft = Draft(end.draft.targets, end.draft.encoding)
-    objective = studio.balanced(end.objective, draft.encoding)
-    for step in iterate(objective, draft, Polish(choice.rate), max_steps=proposals):
+    objective = studio.balanced(end.objective, draft.encoding, opens=effort.judged)
+    for step in iterate(objective, draft, Polish(choice.rate), max_steps=effort.proposals):
         last, draft = _after(end.last, step), step.params
         yield last, None
         if pursuit.is_late():

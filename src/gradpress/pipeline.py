@@ -164,13 +164,12 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
     opening = recipe.opened(job.planes, workers) if job.effort.openings else NOTHING
     pursuit = job.pursuit(None, workers, prepared=blend)
     loss, opening = (emphasised(each, job.planes, job.importance) for each in (blend, opening))
-    judge = opening if job.effort.judged else NOTHING
     studio = Studio(
-        job.planes, recipe, loss, workers, job.tables, job.frozen, job.importance, origin, opening,
-        judge,
-    )  # fmt: skip
-    passes = job.effort.passes if job.choice.iterations is None else 1
-    effort = replace(job.effort, evaluations=job.evaluations, passes=passes)
+        job.planes, recipe, loss, workers, job.tables, job.frozen, job.importance, origin, opening
+    )
+    effort = replace(job.effort, evaluations=job.evaluations)
+    if job.choice.iterations is not None:
+        effort = replace(effort, passes=1, proposals=0)
     return descend_perceptually(studio, layouts, pursuit, effort, job.choice)
 
 

@@ -8,6 +8,7 @@ says is worth its bits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -51,7 +52,8 @@ class Polish:
         )
         whole = exchange(objective, encoding, proposal.encoding, slope)
         where = whole.worthwhile(encoding.lagrangian)
-        targets = tuple(map(chosen, where, proposal.targets, draft.targets))
+        take = partial(chosen, workers=objective.workers)
+        targets = tuple(map(take, where, proposal.targets, draft.targets))
         mixture = Draft(targets, merged(where, proposal.encoding, encoding, objective.workers))
         better = objective.evaluate(mixture).value < evaluation.value
         return mixture if better else draft, state + 1

@@ -52,8 +52,6 @@ class Studio:
     """The coefficients that the picture was decoded from."""
     opening: Blend = NOTHING
     """What is added to the loss in the first steps."""
-    judge: Blend = NOTHING
-    """What a polish holds beside the loss."""
 
     def objective(self, layout: Layout) -> PerceptualObjective:
         """Fit the layout's coefficients to the picture, and weigh them."""
@@ -82,12 +80,17 @@ class Studio:
             return objective
         return appraised(objective, objective.plain(lagrangian), self.loss, self.recipe.plain)
 
-    def balanced(self, objective: PerceptualObjective, encoding: Encoding) -> PerceptualObjective:
-        """The objective whose D holds alike the loss's parts, the judge and luma's error."""
+    def balanced(
+        self, objective: PerceptualObjective, encoding: Encoding, *, opens: bool
+    ) -> PerceptualObjective:
+        """The objective whose D holds alike the loss's parts and luma's error.
+
+        And what the first steps go down on, if wanted.
+        """
         luma = Blend(((1.0, LumaError.of(self.planes, self.workers)),))
         plain = emphasised(luma, self.planes, self.importance)
-        parts = [part for each in (self.loss, self.judge, plain) for _, part in each.parts]
-        return balanced(objective, encoding, Blend(tuple((1.0, part) for part in parts)))
+        opening = self.opening.parts if opens else ()
+        return balanced(objective, encoding, Blend((*opening, *plain.parts)))
 
     def sampled(self) -> Studio:
         """The same on a mosaic of the picture; itself where that is small."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gradpress.color import component_from_rgb
+from gradpress.color import luma_of
 from gradpress.distortion.blend import Blend, Loss
 from gradpress.distortion.mse import Picture
 from gradpress.errors import UsageError
@@ -76,7 +76,7 @@ def read_importance(mask: Mask, width: int, height: int, max_pixels: int) -> Wei
             raise UsageError("importances must be an (H, W) array of finite numbers from 0 on")
     else:
         planes = read_image(mask, max_pixels=max_pixels, background="black").planes
-        grey = planes[0] if len(planes) == 1 else component_from_rgb(planes, 0)
+        grey = luma_of(planes)
         weights = CONTRAST ** (grey / np.float32(127.5) - 1) if grey.any() else grey
     if weights.shape != (height, width):
         raise UsageError(

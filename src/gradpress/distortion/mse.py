@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradpress import _kernels
-from gradpress.color import YCC_FROM_RGB, component_from_rgb
+from gradpress.color import YCC_FROM_RGB, luma_of
 from gradpress.workers import SERIAL, Workers
 
 Picture = NDArray[np.float32]
@@ -65,11 +65,16 @@ class LumaError:
     @classmethod
     def of(cls, reference: Picture, workers: Workers = SERIAL) -> LumaError:
         """Prepare ``(C, H, W)`` planes in [0, 255], grey or RGB."""
-        return cls(_luma(reference), workers)
+        return cls(luma_of(reference), workers)
 
     def value(self, decoded: Picture) -> float:
         """D; shapes are ``(C, H, W)``."""
-        return float(sum(self.workers.rows(len(self.luma), lambda b, e: self._sum(decoded, b, e))))
+
+        def run(begin: int, end: int) -> float:
+            error = self._error(decoded, begin, end)
+            return float(np.vdot(error, error))
+
+        return float(sum(self.workers.rows(len(self.luma), run)))
 
     def value_and_gradient(self, decoded: Picture) -> tuple[float, Picture]:
         """D and its gradient."""
@@ -77,22 +82,17 @@ class LumaError:
         shares = _LUMA if len(decoded) == 3 else np.ones(1, np.float32)
 
         def run(begin: int, end: int) -> float:
-            error = _luma(decoded[:, begin:end]) - self.luma[begin:end]
+            error = self._error(decoded, begin, end)
             np.multiply(2 * shares[:, np.newaxis, np.newaxis], error, out=gradient[:, begin:end])
             return float(np.vdot(error, error))
 
         return float(sum(self.workers.rows(len(self.luma), run))), gradient
 
-    def _sum(self, decoded: Picture, begin: int, end: int) -> float:
-        error = _luma(decoded[:, begin:end]) - self.luma[begin:end]
-        return float(np.vdot(error, error))
+    def _error(self, decoded: Picture, begin: int, end: int) -> NDArray[np.float32]:
+        return luma_of(decoded[:, begin:end]) - self.luma[begin:end]
 
 
 _LUMA = YCC_FROM_RGB[0].astype(np.float32)
-
-
-def _luma(planes: Picture) -> NDArray[np.float32]:
-    return planes[0] if len(planes) == 1 else component_from_rgb(planes, 0)
 
 
 def sum_over_samples(

@@ -18,7 +18,7 @@ from gradpress.distortion.blend import Blend
 from gradpress.jpeg import model
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding, dequantised
-from gradpress.jpeg.perceptual import Draft, PerceptualObjective
+from gradpress.jpeg.perceptual import PerceptualObjective
 from gradpress.jpeg.visibility import Visibility, stiffness_of
 from gradpress.transform import Blocks
 from gradpress.workers import Workers
@@ -38,9 +38,9 @@ LEAST = 0.1
 
 
 def balanced(
-    objective: PerceptualObjective, encoding: Encoding, loss: Blend
+    objective: PerceptualObjective, encoding: Encoding, further: Blend
 ) -> PerceptualObjective:
-    """The objective with D made of a blend, weighted anew so that every part counts alike.
+    """The objective with its loss's parts and further ones weighted so that all count alike.
 
     What an encoding's errors cost each part is brought to the same. All together cost what they
     did before, so that λ stays worth as much.
@@ -48,22 +48,18 @@ def balanced(
     coefficients = dequantised(encoding.symbols, objective.workers)
     errors = tuple(c - o for c, o in zip(coefficients, objective.original, strict=True))
     shown = model.shown(encoding.symbols, objective.workers)
+    every = Blend((*objective.loss.parts, *further.parts))
     costs = [
         sum(float(cost.by_frequency.sum()) for cost in by_component)
-        for _, by_component in _costs(objective, coefficients, shown, errors, loss, 0.0)
+        for _, by_component in _costs(objective, coefficients, shown, errors, every, 0.0)
     ]
-    parts = [(part, cost) for (_, part), cost in zip(loss.parts, costs, strict=True) if cost > 0]
+    parts = [(part, cost) for (_, part), cost in zip(every.parts, costs, strict=True) if cost > 0]
     if not parts:
         return objective
-    gradient = objective.evaluate(Draft(objective.original, encoding)).gradient
-    before = sum(
-        float(np.einsum("rck,rck,rc,k->", g, e, strength, objective.stiffness(i)))
-        for i, (g, e, strength) in enumerate(
-            zip(gradient, errors, objective.visible.strengths, strict=True)
-        )
-    )
-    held = ANCHOR * sum(2 * objective.visible.error(i, error) for i, error in enumerate(errors))
-    share = max(before - held, 0.0) / len(parts)
+    seen = sum(2 * objective.visible.error(i, error) for i, error in enumerate(errors))
+    own = zip(objective.loss.parts, costs, strict=False)
+    before = objective.anchor * seen + sum(weight * cost for (weight, _), cost in own)
+    share = max(before - ANCHOR * seen, 0.0) / len(parts)
     blend = Blend(tuple((share / cost, part) for part, cost in parts))
     return replace(objective, loss=blend, anchor=ANCHOR)
 

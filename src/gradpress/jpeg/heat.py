@@ -11,16 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradpress import _kernels
-from gradpress.jpeg.huffman import HuffmanTable
+from gradpress.jpeg.huffman import MAX_BITS, HuffmanTable
 from gradpress.jpeg.params import Layout, Levels, Symbols
 from gradpress.jpeg.rate import scan_order
 from gradpress.jpeg.scans import Coder, baseline_script
 
 BlockBits = NDArray[np.float32]
 """``(block rows, block columns)``."""
-
-LONGEST = 16
-"""Bits of a word (T.81, C.2)."""
 
 _Sizes = NDArray[np.uint8]
 """``(256,)`` bits of each symbol's word."""
@@ -40,7 +37,7 @@ def block_bits(symbols: Symbols, tables_of: Symbols | None = None) -> tuple[Bloc
 
 def _lengths(table: HuffmanTable) -> _Sizes:
     """Bits of each symbol's word; of one that is not in the table, the most that there may be."""
-    return np.where(table.sizes > 0, table.sizes, LONGEST).astype(np.uint8)
+    return np.where(table.sizes > 0, table.sizes, MAX_BITS).astype(np.uint8)
 
 
 def bits_map(symbols: Symbols, total: float | None = None) -> BlockBits:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradpress import _kernels
-from gradpress.color import component_from_rgb
+from gradpress.color import luma_of
 from gradpress.jpeg import model
 from gradpress.jpeg.params import ZIGZAG, Layout
 from gradpress.transform import Blocks, pad_to_blocks
@@ -132,7 +132,7 @@ def evenly(layout: Layout, curvature: float) -> Visibility:
 
 def _exposure(planes: NDArray[np.float32], masking: float, workers: Workers) -> NDArray[np.float32]:
     """``((local deviation + NOISE) / ORDINARY) ** -masking`` of luma, by pixel."""
-    luma = planes[0] if len(planes) == 1 else component_from_rgb(planes, 0)
+    luma = luma_of(planes)
     mean, square = np.empty_like(luma), np.empty_like(luma)
     workers.rows(len(luma), lambda b, e: _kernels.ssimulacra2_reference(luma, b, e, mean, square))
     for covered in (_coverage(len(luma))[:, np.newaxis], _coverage(luma.shape[1])):
