@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from dataclasses import replace
 
 import numpy as np
 import PIL.Image
 import pytest
 
-from gradpress.distortion.blend import Blend
+from gradpress.distortion.blend import NOTHING, Blend
 from gradpress.distortion.in_bands import LEAST_ROWS, InBands, bands_of
 from gradpress.distortion.mse import SquaredError
-from gradpress.goal import Target, TargetSize
+from gradpress.distortion.recipes import RECIPES
 from gradpress.jpeg import model
-from gradpress.jpeg.appraisal import TRUST, appraised
-from gradpress.jpeg.exchange import halfway
-from gradpress.jpeg.objective import dequantised, mixed
+from gradpress.jpeg.appraisal import TRUST, appraise, balanced, weighed
+from gradpress.jpeg.objective import dequantised
 from gradpress.jpeg.params import FACTORS, Layout
-from gradpress.jpeg.perceptual import PerceptualObjective
+from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.jpeg.start import prepare
 from gradpress.jpeg.visibility import Sight, visibility
-from gradpress.metrics import metric
-from gradpress.outset import lift_of
 
 LAGRANGIAN = 40.0
 
@@ -51,15 +48,14 @@ class Weighted:
         return float((self.weights * error * error).sum()), 2 * self.weights * error
 
 
-def appraise(planes, loss, plain=0.0):
-    blend = Blend(((1.0, loss),))
-    objective = objective_of(planes, blend)
+def reweighed(planes, loss, plain=0.0):
+    objective = objective_of(planes, Blend(((1.0, loss),)))
     encoding = objective.first(LAGRANGIAN).encoding
-    return objective, encoding, appraised(objective, encoding, blend, plain)
+    return objective, encoding, weighed(objective, appraise(objective, encoding, NOTHING), plain)
 
 
 def test_of_squared_error_all_blocks_and_frequencies_become_alike(planes):
-    objective, _, after = appraise(planes, SquaredError(planes))
+    objective, _, after = reweighed(planes, SquaredError(planes))
     gain = model.gain(objective.layout)[0]
     for before, now in (
         (objective.visible.strengths[0], after.visible.strengths[0]),
@@ -71,8 +67,8 @@ def test_of_squared_error_all_blocks_and_frequencies_become_alike(planes):
 def test_what_counts_more_weighs_more(planes):
     weights = np.ones(planes.shape[1:])
     weights[:, : planes.shape[2] // 2] = 9.0
-    _, _, plain = appraise(planes, Weighted(planes, np.ones_like(weights)))
-    _, _, after = appraise(planes, Weighted(planes, weights))
+    _, _, plain = reweighed(planes, Weighted(planes, np.ones_like(weights)))
+    _, _, after = reweighed(planes, Weighted(planes, weights))
     ratio = np.log(after.visible.strengths[0] / plain.visible.strengths[0])
     columns = ratio.shape[1] // 2
     between = ratio[:, : columns - 4].mean() - ratio[:, columns + 4 :].mean()
@@ -81,7 +77,7 @@ def test_what_counts_more_weighs_more(planes):
 
 @pytest.mark.parametrize("plain", [0.0, 1.0])
 def test_components_weigh_as_much_as_before(planes, plain):
-    objective, encoding, after = appraise(planes, SquaredError(planes), plain)
+    objective, encoding, after = reweighed(planes, SquaredError(planes), plain)
     for i, decoded in enumerate(dequantised(encoding.symbols)):
         error = decoded - objective.original[i]
         assert after.visible.error(i, error) == pytest.approx(
@@ -92,39 +88,52 @@ def test_components_weigh_as_much_as_before(planes, plain):
 
 
 def test_a_loss_without_slope_changes_nothing(planes):
-    objective, encoding, _ = appraise(planes, SquaredError(planes))
-    assert appraised(objective, encoding, Blend(()), 0.0) is objective
+    objective = objective_of(planes, NOTHING)
+    nothing = appraise(objective, objective.first(LAGRANGIAN).encoding, NOTHING)
+    assert weighed(objective, nothing, 0.0) is objective
+    assert balanced(objective, nothing) is objective
 
 
-def test_ranked_blocks_cost_less_for_a_bit_than_any(planes):
-    objective = objective_of(planes, Blend(((1.0, SquaredError(planes)),)))
-    above = objective.first(LAGRANGIAN)
-    below = objective.requantised(above, 1.5 * above.encoding.lagrangian)
-    ranks = halfway(objective, above.encoding, below.encoding).ranks(LAGRANGIAN)
-    everything = np.sort(np.concatenate([rank.ravel() for rank in ranks]))
-    np.testing.assert_allclose(everything, np.arange(len(everything)) / len(everything))
-
-    def cost(encoding):
-        more = objective.terms(encoding).distortion - objective.terms(above.encoding).distortion
-        return more / (above.encoding.bits - encoding.bits)
-
-    whole = cost(below.encoding)
-    for share, part in ((0.1, 0.6), (0.2, 0.8)):
-        assert cost(mixed(above.encoding, below.encoding, share, ranks=ranks)) < part * whole
+def first_order(objective, encoding):
+    """What an encoding's errors cost: slope times error."""
+    gradient = objective.evaluate(Draft(objective.original, encoding)).gradient
+    errors = (c - o for c, o in zip(dequantised(encoding.symbols), objective.original, strict=True))
+    return sum(
+        float(np.einsum("rck,rck,rc,k->", g, e, s, objective.stiffness(i)))
+        for i, (g, e, s) in enumerate(
+            zip(gradient, errors, objective.visible.strengths, strict=True)
+        )
+    )
 
 
-def test_the_last_ranks_are_worth_most_for_a_bit(planes):
-    objective = objective_of(planes, Blend(((1.0, SquaredError(planes)),)))
-    below = objective.first(LAGRANGIAN)
-    above = objective.requantised(below, LAGRANGIAN / 1.5)
-    ranks = halfway(objective, above.encoding, below.encoding).ranks(LAGRANGIAN)
+def test_what_judges_counts_alike(planes):
+    recipe = RECIPES["perceptual"]
+    objective = objective_of(planes, recipe.blend(planes))
+    encoding = objective.plain(LAGRANGIAN)
+    judges = recipe.judges(planes, dear=True)
+    held = balanced(objective, appraise(objective, encoding, judges))
+    assert len(held.loss.parts) == len(objective.loss.parts) + 2
+    costs = [
+        first_order(replace(held, loss=Blend((part,)), anchor=0.0), encoding)
+        for part in held.loss.parts
+    ]
+    assert costs == pytest.approx([costs[0]] * 4, rel=1e-3)
+    assert first_order(held, encoding) == pytest.approx(first_order(objective, encoding), rel=1e-3)
 
-    def worth(encoding):
-        less = objective.terms(below.encoding).distortion - objective.terms(encoding).distortion
-        return less / (encoding.bits - below.encoding.bits)
 
-    raised = mixed(above.encoding, below.encoding, 0.9, ranks=ranks)
-    assert worth(raised) > 1.3 * worth(above.encoding) > 0
+def test_where_nothing_is_wrong_nothing_changes(planes):
+    """A picture that is quantised without an error has no costs to balance."""
+    flat = np.full_like(planes[:, :64, :64], 128)
+    recipe = RECIPES["perceptual"]
+    objective = objective_of(flat, recipe.blend(flat))
+    nothing = appraise(objective, objective.plain(1e-2), recipe.judges(flat, dear=True))
+    assert balanced(objective, nothing) is objective
+    assert weighed(objective, nothing, recipe.plain) is objective
+
+
+def test_a_single_metric_has_no_other_judges(planes):
+    for name, recipe in RECIPES.items():
+        assert bool(recipe.judges(planes, dear=False).parts) == (name == "perceptual")
 
 
 def test_a_loss_in_bands_is_the_sum_of_theirs():
@@ -140,12 +149,3 @@ def test_a_loss_in_bands_is_the_sum_of_theirs():
     assert value == pytest.approx(whole)
     assert loss.value(decoded) == pytest.approx(whole)
     np.testing.assert_allclose(gradient, expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("goal", [Target(metric("ssimulacra2"), 70.0), TargetSize(10_000)])
-@pytest.mark.parametrize("evaluations", [1, 8, 24])
-def test_what_is_left_to_gain_falls_to_nothing(goal, evaluations):
-    left = [lift_of(goal, evaluations, done) for done in range(evaluations + 2)]
-    assert all(a > b for a, b in pairwise(left[: evaluations + 1]))
-    assert left[evaluations:] == [0.0, 0.0]
-    assert lift_of(goal, 2 * evaluations) >= lift_of(goal, evaluations)

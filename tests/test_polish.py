@@ -1,4 +1,4 @@
-"""The polish: blocks are exchanged where J falls, and what judges is held alike."""
+"""Exchanges choose the better level of two; proposals lower J, and λ keeps to its course."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from gradpress.course import Aim, Course, lift_of
 from gradpress.descent import iterate
 from gradpress.distortion.blend import Blend
 from gradpress.distortion.mse import SquaredError
 from gradpress.distortion.recipes import RECIPES, Recipe
-from gradpress.jpeg.exchange import Exchange, exchange, halfway
+from gradpress.gauge import Gauge
+from gradpress.goal import Target, TargetSize
+from gradpress.jpeg.exchange import exchange
 from gradpress.jpeg.heat import block_bits
 from gradpress.jpeg.model import planes_of
-from gradpress.jpeg.objective import dequantised, merged
 from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.perceptual import Draft
-from gradpress.polish import PROPOSALS, Polish
+from gradpress.metrics import metric
+from gradpress.polish import PROPOSALS, Polish, proposed
+from gradpress.search import Pursuit, scorers
 from gradpress.studio import Studio
 from gradpress.workers import SERIAL
 
@@ -35,73 +39,24 @@ def planes():
 @pytest.fixture(scope="module")
 def studio(planes):
     recipe = RECIPES["perceptual"]
-    return Studio(planes, recipe, recipe.blend(planes), SERIAL, opening=recipe.opened(planes))
+    return Studio(
+        planes, recipe, recipe.blend(planes), SERIAL, judges=recipe.judges(planes, dear=True)
+    )
 
 
 @pytest.fixture(scope="module")
 def objective(studio, planes):
-    return studio.objective(Layout(planes.shape[2], planes.shape[1], FACTORS["420"]))
+    layout = Layout(planes.shape[2], planes.shape[1], FACTORS["420"])
+    return studio.appraised(studio.objective(layout), LAGRANGIAN)
 
 
-def first_order(objective, encoding):
-    """What an encoding's errors cost: slope times error."""
-    gradient = objective.evaluate(Draft(objective.original, encoding)).gradient
-    errors = (c - o for c, o in zip(dequantised(encoding.symbols), objective.original, strict=True))
-    return sum(
-        float(np.einsum("rck,rck,rc,k->", g, e, s, objective.stiffness(i)))
-        for i, (g, e, s) in enumerate(
-            zip(gradient, errors, objective.visible.strengths, strict=True)
-        )
-    )
-
-
-def test_what_judges_counts_alike(studio, objective):
-    encoding = objective.first(LAGRANGIAN).encoding
-    held = studio.balanced(objective, encoding, opens=True)
-    costs = [
-        first_order(replace(held, loss=Blend((part,)), anchor=0.0), encoding)
-        for part in held.loss.parts
-    ]
-    assert costs == pytest.approx([costs[0]] * 4, rel=1e-3)
-    assert first_order(held, encoding) == pytest.approx(first_order(objective, encoding), rel=1e-3)
-
-
-def test_where_nothing_is_wrong_nothing_changes(planes):
-    """A picture that is quantised without an error has no costs to balance."""
-    recipe = RECIPES["perceptual"]
-    flat = np.full_like(planes[:, :64, :64], 128)
-    studio = Studio(flat, recipe, recipe.blend(flat), SERIAL)
-    objective = studio.objective(Layout(64, 64, FACTORS["420"]))
-    encoding = objective.first(1e-2).encoding
-    assert studio.balanced(objective, encoding, opens=True) is objective
-
-
-def grey_pair(planes):
-    """An objective whose blocks do not meddle with each other, and two encodings."""
-    grey = planes[:1]
-    loss = Blend(((1.0, SquaredError(grey)),))
-    objective = Studio(grey, Recipe(), loss, SERIAL).objective(
-        Layout(grey.shape[2], grey.shape[1], FACTORS["grey"])
-    )
+def offer(objective, factor=0.7):
+    """A draft, another one with the same steps, and what lies between them."""
     first = objective.first(LAGRANGIAN)
-    return objective, first, objective.requantised(first, 2 * LAGRANGIAN)
-
-
-def test_an_exchange_tells_what_blocks_add_and_save(planes):
-    objective, first, second = grey_pair(planes)
-    rng = np.random.default_rng(0)
-    ends = [objective.evaluate(each).gradient for each in (first, second)]
-    mean = tuple((a + b) / 2 for a, b in zip(*ends, strict=True))
-    found = exchange(objective, first.encoding, second.encoding, mean)
-    half = halfway(objective, first.encoding, second.encoding)
-    assert half.added[0] == pytest.approx(found.added[0], rel=0.05, abs=300)  # roundings
-    where = (rng.random(found.added[0].shape) < 0.5,)
-    mixture = merged(where, second.encoding, first.encoding)
-    before, after = (objective.terms(each).distortion for each in (first.encoding, mixture))
-    assert after - before == pytest.approx(found.added[0][where[0]].sum(), rel=0.05)
-    assert found.saved[0].sum() == pytest.approx(
-        first.encoding.bits - second.encoding.bits, rel=0.1
-    )
+    here = objective.evaluate(first).gradient
+    second = proposed(objective, first, here, 0.2, factor)
+    slopes = here, objective.evaluate(second).gradient
+    return first, second, slopes, exchange(objective, first, second, slopes)
 
 
 def test_own_tables_are_the_tables_of_the_symbols(objective):
@@ -110,35 +65,97 @@ def test_own_tables_are_the_tables_of_the_symbols(objective):
         np.testing.assert_array_equal(own, same)
 
 
-def test_blocks_come_whole_from_either_side(objective):
+@pytest.mark.parametrize("price", [1e-3, 0.3 * LAGRANGIAN, LAGRANGIAN, 1e4])
+def test_every_level_comes_from_either_draft(objective, price):
+    first, second, _, found = offer(objective)
+    draft = found.at(price)
+    levels = zip(*(each.encoding.symbols.levels for each in (draft, first, second)), strict=True)
+    for mixture, a, b in levels:
+        assert np.all((mixture == a) | (mixture == b))
+    assert draft.encoding.lagrangian == LAGRANGIAN
+    for mixture, a, b in zip(draft.targets, first.targets, second.targets, strict=True):
+        assert np.all((mixture == a) | (mixture == b))
+
+
+def test_without_a_price_the_slopes_decide(objective):
+    first, second, slopes, found = offer(objective)
+    draft = found.at(0.0)
+    for i, levels in enumerate(draft.encoding.symbols.levels):
+        a, b = (each.encoding.symbols.levels[i] for each in (first, second))
+        gains = (slopes[0][i] + slopes[1][i]) * (b - a) < -1e-3
+        gains[..., 0] = False  # the first of a block is found along the scan
+        rows, columns = objective.layout.own_blocks(i)
+        apart = np.zeros_like(gains)
+        apart[:rows, :columns] = np.abs(b - a)[:rows, :columns] == 1
+        np.testing.assert_array_equal(levels[gains & apart], b[gains & apart])
+
+
+def test_bits_fall_as_their_price_rises(objective):
+    *_, found = offer(objective)
+    bits = [found.at(LAGRANGIAN * 4.0**k).encoding.bits for k in range(-2, 3)]
+    assert np.all(np.diff(bits) < 0)
+
+
+def test_of_what_does_not_meddle_the_exchange_is_better_than_both(planes):
+    """Squared error of a grey picture is a sum over coefficients: the slopes tell it exactly."""
+    grey = planes[:1]
+    loss = Blend(((1.0, SquaredError(grey)),))
+    objective = Studio(grey, Recipe(), loss, SERIAL).objective(
+        Layout(grey.shape[2], grey.shape[1], FACTORS["grey"])
+    )
     first = objective.first(LAGRANGIAN)
-    second = objective.requantised(first, 2 * LAGRANGIAN)
-    rng = np.random.default_rng(1)
-    where = tuple(rng.random(each.shape[:2]) < 0.3 for each in first.targets)
-    mixture = merged(where, second.encoding, first.encoding)
-    assert mixture.lagrangian == first.encoding.lagrangian
-    for i, places in enumerate(where):
-        levels = mixture.symbols.levels[i]
-        np.testing.assert_array_equal(levels[places], second.encoding.symbols.levels[i][places])
-        np.testing.assert_array_equal(levels[~places], first.encoding.symbols.levels[i][~places])
+    second = objective.requantised(Draft(first.targets, first.encoding), 3 * LAGRANGIAN)
+    ends = [objective.evaluate(each) for each in (first, second)]
+    slopes = ends[0].gradient, ends[1].gradient
+    found = objective.evaluate(exchange(objective, first, second, slopes).at(LAGRANGIAN))
+    values = [end.smooth + LAGRANGIAN * end.terms.bits for end in ends]
+    assert found.value < min(values)
 
 
-def test_a_polish_lowers_j_and_never_raises_it(studio, objective):
+def test_a_polish_lowers_j_and_never_raises_it(objective):
+    method = Polish(Course(None, 1, 8), 0.1)
     draft = objective.first(LAGRANGIAN)
-    held = studio.balanced(objective, draft.encoding, opens=True)
-    steps = list(iterate(held, draft, Polish(0.1), max_steps=2 * len(PROPOSALS)))
+    steps = list(iterate(objective, draft, method, max_steps=2 * len(PROPOSALS)))
     values = [step.value for step in steps]
     assert np.all(np.diff(values) <= 0)
-    assert values[-1] < 0.995 * values[0]
+    assert values[-1] < 0.97 * values[0]
     for step in steps:
         assert step.params.encoding.lagrangian == LAGRANGIAN
 
 
-def test_ranks_begin_with_what_gains_and_end_with_what_loses():
-    added = np.array([[1.0, 4.0, -2.0, 3.0, -5.0, 0.0, -1.0]])
-    saved = np.array([[1.0, 1.0, 1.0, -1.0, -1.0, 0.0, -1.0]])
-    (ranks,) = Exchange((added,), (saved,)).ranks(2.0)
-    order = np.argsort(ranks[0])
-    assert set(order[:3]) == {2, 4, 5}  # better and smaller; better at a good price; the same
-    assert list(order[3:5]) == [0, 1]
-    assert set(order[5:]) == {3, 6}  # worse and larger; better at a bad price
+def test_steps_may_stay(objective):
+    draft = objective.first(LAGRANGIAN)
+    (*_, last) = iterate(objective, draft, Polish(Course(None, 1, 2), 0.1, fits=False), max_steps=2)
+    for before, after in zip(
+        draft.encoding.symbols.steps, last.params.encoding.symbols.steps, strict=True
+    ):
+        np.testing.assert_array_equal(before, after)
+
+
+def course_of(planes, studio, excess, goal=70.0):
+    """One whose gauge always shows the same."""
+    target = metric("ssimulacra2")
+    pursuit = Pursuit(
+        Target(target, goal), target, *scorers(target, planes, studio.loss, SERIAL), None,
+        lambda encoding: encoding.bits / 8, SERIAL,
+    )  # fmt: skip
+    return Course(Aim(pursuit, Gauge(lambda _: excess), (1e-2, 1e5)), 1, 3)
+
+
+def test_the_course_follows_the_excess(planes, studio, objective):
+    encoding = objective.first(LAGRANGIAN).encoding
+    ends = [course_of(planes, studio, x).after_proposals(encoding, 3) for x in (-2.0, 0.3, 3.0)]
+    assert ends[0] < ends[1] < ends[2]
+    ahead = [course_of(planes, studio, -3.0).after_steps(encoding, done) for done in (0, 1)]
+    assert ahead[0] > ahead[1]  # more is foreseen from the start
+    assert Course(None, 1, 3).after_steps(encoding, 0) == LAGRANGIAN
+    far = course_of(planes, studio, 1e9)
+    assert far.after_steps(encoding, 0) < 2 * LAGRANGIAN
+    tied = replace(far, aim=replace(far.aim, bounds=(1.0, 31.0)))
+    assert tied.after_steps(encoding, 0) == 31.0
+
+
+@pytest.mark.parametrize("goal", [Target(metric("ssimulacra2"), 70.0), TargetSize(10_000)])
+def test_more_evaluations_lift_more(goal):
+    lifts = [lift_of(goal, evaluations) for evaluations in (1, 4, 8, 24)]
+    assert 0 < lifts[0] < lifts[1] < lifts[2] <= lifts[3]

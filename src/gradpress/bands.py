@@ -15,24 +15,24 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from gradpress.course import Course, held
 from gradpress.descent import Recorder, Step, Stop, Terms, minimise
 from gradpress.distortion import Picture
 from gradpress.distortion.importance import Weights, emphasised
 from gradpress.distortion.recipes import Recipe
 from gradpress.distortion.ssimulacra2 import Ssimulacra2Error, pooled_score
 from gradpress.effort import Effort
-from gradpress.gauge import Gauge
 from gradpress.goal import Goal, Lagrangian
 from gradpress.jpeg import model
 from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.objective import Encoding, counted, mixed
 from gradpress.jpeg.params import Layout, Symbols
-from gradpress.jpeg.perceptual import Draft
+from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.jpeg.qtables import Tables
 from gradpress.methods import PROXIMAL
 from gradpress.metrics import Metric
-from gradpress.outset import BOUNDS, held
-from gradpress.perceive import Chase, descend_perceptually
+from gradpress.outset import BOUNDS
+from gradpress.perceive import descend_perceptually, method_of
 from gradpress.search import Measured, Pursuit, response_of, scorers
 from gradpress.studio import Studio, mosaic, mosaic_of
 from gradpress.workers import Workers
@@ -52,6 +52,8 @@ AROUND = 192
 """Rows on either side of a band that SSIMULACRA2's coarsest scale looks at."""
 ROUNDS = 4
 """Times that λ is corrected until the goal lies between two encodings."""
+BOLD = 1.3
+"""Part of the way to the goal that λ goes while the goal is not passed."""
 MIXTURES = 3
 """Of those two."""
 
@@ -157,8 +159,9 @@ class Panorama:
     ) -> Iterator[tuple[Encoding, Terms, Measured]]:
         """Encodings as measured: λ moves until the goal is passed, then blocks are mixed."""
         ends: dict[bool, tuple[float, Encoding, Terms]] = {}
-        lagrangian = found.lagrangian
-        for attempt in range(ROUNDS):
+        lagrangian, slope = found.lagrangian, -response_of(pursuit.goal).priced
+        before: tuple[float, float] | None = None
+        for _ in range(ROUNDS):
             encoding, terms = self._encoded(found, lagrangian)
             measured = self._measured(pursuit, encoding)
             yield encoding, terms, measured
@@ -168,7 +171,10 @@ class Panorama:
             ends[excess >= 0] = excess, encoding, terms
             if len(ends) == 2:
                 break
-            x = 2.0**attempt * 1.3 * excess / -response_of(pursuit.goal).priced
+            if before is not None:
+                answered = (before[1] - excess) / math.log(lagrangian / before[0])
+                slope = min(max(answered, slope / 4), slope)
+            before, x = (lagrangian, excess), BOLD * excess / slope
             lagrangian = held(lagrangian * math.exp(min(max(x, -1.0), 1.0)), BOUNDS)
         else:
             return
@@ -212,24 +218,22 @@ class Panorama:
             loss = emphasised(self.recipe.blend(planes, self.workers), planes, importance)
             studio = Studio(planes, self.recipe, loss, self.workers, importance=importance)
             objective = studio.objective(Layout(width, end - begin, factors))
-            evaluations = self.effort.evaluations
-            if evaluations:
+            if self.effort.evaluations:
                 objective = studio.appraised(objective, lagrangian)
             original = objective.original
             encoding = objective.quantise(original, steps, found.prices, lagrangian)
-            if evaluations:
-                goal = Lagrangian(lagrangian)
-                rate = PROXIMAL.scheduled(PROXIMAL.rate, evaluations)
-                chase = Chase(
-                    goal, Gauge(lambda _: 0.0), 0.0, evaluations, BOUNDS, rate, fits=False
-                )
-                solution = minimise(
-                    objective, Draft(original, encoding), chase, max_steps=evaluations
-                )
-                encoding = solution.params.encoding
+            if self.effort.evaluations:
+                encoding = self._descended(objective, Draft(original, encoding))
             distortion += objective.terms(encoding).distortion
             parts.append(encoding.symbols.levels)
         levels = tuple(np.concatenate(component) for component in zip(*parts, strict=True))
         layout = Layout(width, height, factors)
         whole = counted(layout, steps, levels, found.prices, lagrangian, self.workers)
         return whole, Terms(distortion, whole.bits)
+
+    def _descended(self, objective: PerceptualObjective, draft: Draft) -> Encoding:
+        """The end of a band's descent at one λ, with the steps as they are."""
+        course = Course(None, self.effort.steps, self.effort.proposals)
+        method = method_of(course, PROXIMAL, fits=False)
+        solution = minimise(objective, draft, method, max_steps=course.steps + course.proposals)
+        return solution.params.encoding

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gradpress.course import Aim
 from gradpress.descent import (
     Drawn,
     Evaluation,
@@ -30,7 +31,7 @@ from gradpress.jpeg.tables import tables_to_start_from
 from gradpress.jpeg.tiles import Tiles
 from gradpress.jpeg.visibility import evenly
 from gradpress.landing import land
-from gradpress.methods import RAN_AWAY, RISE, Choice, method_of
+from gradpress.methods import PROXIMAL, RAN_AWAY, RISE, Choice, method_of
 from gradpress.outset import scaled_to_goal
 from gradpress.plan import LAGRANGIANS
 from gradpress.search import Measured, Pursuit
@@ -73,15 +74,13 @@ def begun(objective: PerceptualObjective, draft: Draft, choice: Choice) -> Draft
 
 def descend_by_method(
     descent: Descent,
-    pursuit: Pursuit,
-    gauge: Gauge,
-    bounds: tuple[float, float],
+    aim: Aim,
     planes: Picture,
     loss: Loss,
 ) -> Iterator[tuple[Step[Encoding], Measured | None]]:
     """Steps at the start's λ, of which the one of least J is then brought to the goal."""
     if descent.choice.method == "interior-point":
-        yield from _inside(descent, pursuit)
+        yield from _inside(descent, aim.pursuit)
         return
     best: Step[Draft] | None = None
     for step in steps_of(descent, planes, loss):
@@ -89,8 +88,8 @@ def descend_by_method(
             best = step
         last = _encoded(step)
         yield last, None
-    if best is not None and not isinstance(pursuit.goal, Lagrangian):
-        yield from land(descent.objective, best.params, pursuit, gauge, last, (), bounds)
+    if best is not None and not isinstance(aim.pursuit.goal, Lagrangian):
+        yield from land(descent.objective, best.params, last, aim, PROXIMAL.rate)
 
 
 def steps_of(descent: Descent, planes: Picture, loss: Loss) -> Iterator[Step[Draft]]:
@@ -129,8 +128,8 @@ def descend_by_pixel(
         draft = scaled_to_goal(objective, first, pursuit, bounds)
     draft = begun(objective, draft, choice)
     descent = Descent(objective, draft, choice, evaluations, pursuit.is_late)
-    gauge = Gauge(pursuit.estimated_excess)
-    yield from descend_by_method(descent, pursuit, gauge, bounds, planes, blend)
+    aim = Aim(pursuit, Gauge(pursuit.estimated_excess), bounds)
+    yield from descend_by_method(descent, aim, planes, blend)
 
 
 def pixel_objective(start: Start, blend: Blend, curvature: float) -> PerceptualObjective:

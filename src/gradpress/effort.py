@@ -15,18 +15,21 @@ class Effort:
     """Proximal steps on the whole picture after the start."""
     sampled: float
     """Share of a small picture's rows that λ and the layout are forecast from."""
-    evaluations: int
-    """Gradients of a perceptual loss after the start."""
-    openings: int = 0
-    """Of them, those at whose points what is dear is looked at too."""
-    passes: int = 1
-    """Descents, each whole and at one λ, until one ends near a goal; λ follows in a single one."""
+    steps: int
+    """Down the gradient of a perceptual loss, after the start."""
     proposals: int = 0
-    """Proposals of the polish that follows a descent."""
+    """Taken over coefficient by coefficient."""
+    openings: int = 0
+    """Steps that go down on what is dear too."""
     judged: bool = False
-    """Whether the polish holds what is dear too."""
+    """Whether all of the descent does."""
     ease: float = 1.0
     """How generous the margin beyond a quality is."""
+
+    @property
+    def evaluations(self) -> int:
+        """Gradients after the start, at about: two for a proposal."""
+        return self.steps + 2 * self.proposals
 
 
 SUBSAMPLINGS = ("420", "444", "422")
@@ -35,13 +38,13 @@ SUBSAMPLINGS = ("420", "444", "422")
 LADDER = (
     Effort(0, 1 / 16, 0, ease=2.5),
     Effort(0, 1 / 5, 1),
-    Effort(1, 1 / 5, 3),
-    Effort(2, 1 / 5, 5, openings=1),
-    Effort(3, 1 / 5, 8, openings=1),
-    Effort(5, 1 / 5, 12, openings=1, proposals=4),
-    Effort(8, 1 / 5, 12, openings=1, passes=3, proposals=4, judged=True),
-    Effort(13, 1 / 5, 16, openings=1, passes=4, proposals=8, judged=True),
-    Effort(21, 1 / 5, 24, openings=1, passes=6, proposals=12, judged=True),
+    Effort(1, 1 / 5, 1, 1),
+    Effort(2, 1 / 5, 1, 2, openings=1),
+    Effort(3, 1 / 5, 1, 3, openings=1),
+    Effort(5, 1 / 5, 2, 8, openings=1),
+    Effort(8, 1 / 5, 2, 6, judged=True),
+    Effort(13, 1 / 5, 4, 10, judged=True),
+    Effort(21, 1 / 5, 6, 20, judged=True),
 )
 
 

@@ -1,204 +1,236 @@
 """From the end of a descent onto its goal, closely.
 
-Changing λ throws away what a descent chose. So the last encodings of the descent, one beyond the
-goal and one short of it, are mixed block by block: whatever lies between is as good.
+A proposal, coarser or finer as the goal wants it, is taken over coefficient by coefficient at a
+price of bits that meets the goal: what the descent chose is not thrown away.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator
+from dataclasses import replace
 
-import numpy as np
-
+from gradpress.course import FARTHEST, Aim, held
 from gradpress.descent import Step
-from gradpress.gauge import Gauge
-from gradpress.jpeg.exchange import halfway
+from gradpress.jpeg.exchange import Exchange, exchange
 from gradpress.jpeg.objective import Encoding, mixed
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
-from gradpress.outset import held
-from gradpress.search import Measured, Pursuit, response_of
+from gradpress.polish import proposed
+from gradpress.search import Bracket, Measured, response_of
 
-FARTHEST = 0.3
-"""Change of log λ that one step may make."""
-NEAR = 0.012
-"""Change of log λ that is not worth a step that raises J."""
 MAX_LANDING = 8
 """Encodings that are measured near the goal."""
+STRIDES = (0.1, 1.0)
+"""Least and most change of log λ that a proposal is made at."""
+AHEAD = 0.6
+"""Part of what λ alone would need to meet the goal that it is made at, if that is more."""
+MAX_PROPOSALS = 6
+"""Of all that is tried to bring the goal within reach."""
+AFRESH = 3
+"""Further ones after a start afresh."""
+MAX_PRICES = 8
+"""Tries of one proposal."""
+STEEP = 0.25
+"""How the goal answers to the price of an exchange, as a part of how it does to λ, at first."""
+BOLD = 1.1
+"""Part of the way to the goal that a price goes while the goal is not passed."""
+MAX_PRICE = 3.0
+"""Log of the price over λ beyond which nothing is left to take."""
+NEAR = 0.012
+"""Change of log λ that passes a goal that is nearly met."""
 FRESH_STARTS = 12
 """Tries with steps made anew where those at hand cannot reach the goal."""
 FRESH_STRIDE = 0.05
 """Change of log λ of the first of them; it doubles."""
 MAX_SIDES = 6
-"""Steps of the landing until the goal lies between two of them."""
-FINER = 2.0
-"""Change of log λ that finer blocks are found by where a descent ended short of the goal."""
-SHARES = (0.98, 0.95, 0.9, 0.8, 0.65, 0.5)
-"""Of blocks that stay when others are made finer."""
+"""Moves of λ until the goal lies between two encodings."""
 MAX_MIXES = 10
 """Mixtures of those two."""
 CLOSE, ROUGH = 0.5, 0.8
 """Parts of the margin that an estimate may be off the aim: usually, and to be quick."""
 
 
+Approach = Generator[Encoding, Aim, None]
+"""Encodings as near to the aim as can be; each answer is the aim with the estimates corrected."""
+
+
 def land(
     objective: PerceptualObjective,
     draft: Draft,
-    pursuit: Pursuit,
-    gauge: Gauge,
-    last: Step[Encoding] | None,
-    recent: tuple[Encoding, ...],
-    bounds: tuple[float, float],
+    last: Step[Encoding],
+    aim: Aim,
+    rate: float,
 ) -> Iterator[tuple[Step[Encoding], Measured]]:
-    """Measured encodings nearer and nearer to the goal.
+    """Measured encodings nearer and nearer to the goal, from the end of a descent."""
+    yield from _measured(objective, _exchanged(objective, draft, aim, rate), aim, last)
 
-    Between measurements, estimates are trusted that are corrected by what the last one was off.
-    """
+
+def settle(
+    objective: PerceptualObjective, draft: Draft, aim: Aim
+) -> Iterator[tuple[Step[Encoding], Measured]]:
+    """The same from the original's draft at about the right λ, without a slope: quickly."""
+    yield from _measured(objective, _mixed(objective, draft, aim), aim, None)
+
+
+def _measured(
+    objective: PerceptualObjective,
+    approach: Approach,
+    aim: Aim,
+    last: Step[Encoding] | None,
+) -> Iterator[tuple[Step[Encoding], Measured]]:
+    """Between measurements, estimates are trusted that are corrected by what the last was off."""
     began = time.perf_counter() - (last.seconds if last else 0.0)
-    first = last.index + 1 if last else 0
-    corrected, found = _Corrected(pursuit, gauge, 0.0), math.nan
-    sides = _sides(objective, draft, corrected, recent, bounds)
+    first, pursuit, found = last.index + 1 if last else 0, aim.pursuit, math.nan
+    candidate = next(approach)
     for index in range(first, first + MAX_LANDING):
-        candidate = _between(objective, sides, corrected, ranked=last is not None)
-        measured = pursuit.measure(candidate)
-        if last is not None and candidate is last.params:
-            terms = last.terms
-        else:
-            terms = objective.terms(candidate)
+        measured, terms = pursuit.measure(candidate), objective.terms(candidate)
         value = terms.distortion + candidate.lagrangian * candidate.bits
-        score = pursuit.score(candidate, measured)
-        seconds = time.perf_counter() - began
+        score, seconds = pursuit.score(candidate, measured), time.perf_counter() - began
         yield Step(index, candidate, value, terms, score, None, seconds), measured
         if pursuit.close(measured) or pursuit.excess(measured) == found:
             return  # or nothing else is within reach
         found = pursuit.excess(measured)
-        corrected = _Corrected(pursuit, gauge, found - gauge(candidate))
-        if (corrected.excess(sides[0]) >= 0) == (corrected.excess(sides[1]) >= 0):
-            sides = _sides(objective, draft, corrected, recent, bounds)
+        error = found - aim.gauge(candidate)
+        candidate = approach.send(replace(aim, error=error))
 
 
-@dataclass(frozen=True)
-class _Corrected:
-    """Estimates of the excess, corrected."""
+def _exchanged(objective: PerceptualObjective, draft: Draft, aim: Aim, rate: float) -> Approach:
+    """By exchanges with proposals; where those do not lead to the goal, from steps made anew."""
+    near, left = 2 * CLOSE * aim.pursuit.margin, MAX_PROPOSALS
+    found: Exchange | None = None
+    while True:
+        if found is not None:
+            draft = _priced(found, aim)
+        for attempt in range(left):
+            if found is not None and abs(aim.excess(draft.encoding)) <= near:
+                break
+            found = _proposed(objective, draft, aim, rate, attempt)
+            draft, left = _priced(found, aim), left - 1
+        if not aim.kept(draft.encoding):
+            draft, found, left = _anew(objective, draft, aim), None, left or AFRESH
+        aim = yield draft.encoding
 
-    pursuit: Pursuit
-    gauge: Gauge
-    error: float
 
-    def excess(self, encoding: Encoding) -> float:
-        """0 is what is aimed at."""
-        return self.gauge(encoding) + self.error
+def _proposed(
+    objective: PerceptualObjective, draft: Draft, aim: Aim, rate: float, attempt: int
+) -> Exchange:
+    """What lies between a draft and a proposal on the side where the goal is."""
+    encoding, excess = draft.encoding, aim.excess(draft.encoding)
+    ahead = AHEAD * abs(excess / response_of(aim.pursuit.goal).priced)
+    stride = math.copysign(min(max(ahead, STRIDES[0]) * 2**attempt, STRIDES[1]), excess)
+    factor = held(encoding.lagrangian * math.exp(stride), aim.bounds) / encoding.lagrangian
+    gradient = objective.evaluate(draft).gradient
+    proposal = proposed(objective, draft, gradient, rate, factor)
+    there = objective.evaluate(proposal).gradient
+    return exchange(objective, draft, proposal, (gradient, there))
 
 
-def _sides(
-    objective: PerceptualObjective,
-    draft: Draft,
-    corrected: _Corrected,
-    recent: tuple[Encoding, ...],
-    bounds: tuple[float, float],
-) -> tuple[Encoding, Encoding]:
-    """Encodings with the same steps on either side of the goal: beyond it, short of it.
-
-    The latest ones of the descent are best; if they lie on one side, λ leads to the other, and
-    if that does not, other steps do. Both are the same encoding if one side cannot be reached.
-    """
-    known = [encoding for encoding in recent if _same_steps(encoding, draft.encoding)]
-    found = _raised(objective, draft, corrected, known, bounds) if recent else None
-    found = found or _bracket(objective, draft, corrected, known, bounds)
-    if found is not None:
-        return found
-    for attempt in range(FRESH_STARTS):
-        if corrected.excess(draft.encoding) >= 0:
+def _priced(found: Exchange, aim: Aim) -> Draft:
+    """The choice at the price that meets the goal; blocks of two where prices pass it over."""
+    first, near = found.first.encoding, CLOSE * aim.pursuit.margin
+    slope = -STEEP * response_of(aim.pursuit.goal).priced
+    bracket, x = Bracket(), aim.excess(first) / slope
+    before: tuple[float, float] | None = None
+    sides: dict[bool, tuple[float, Draft]] = {}
+    for _ in range(MAX_PRICES):
+        x = min(max(x, -MAX_PRICE), MAX_PRICE)
+        draft = found.at(first.lagrangian * math.exp(x))
+        excess = aim.excess(draft.encoding)
+        if abs(excess) <= near:
+            return draft
+        side = excess >= 0
+        sides[side] = min(sides.get(side, (math.inf, draft)), (abs(excess), draft), key=_off)
+        if abs(x) == MAX_PRICE:
             break
+        if before is not None:  # what is known of the slope, within reason
+            answered = (before[1] - excess) / (x - before[0])
+            slope = min(max(answered, slope / 4), 2 * slope)
+        bracket = bracket.with_point(x, excess, before and before[1])
+        before, between = (x, excess), bracket.secant()
+        x = x + BOLD * excess / slope if between is None else between
+    if len(sides) < 2:
+        return min(sides.values(), key=_off)[1]
+    (_, above), (_, below) = sides[True], sides[False]
+    mixture = _between(found.objective, (above.encoding, below.encoding), aim)
+    return Draft(above.targets, mixture)
+
+
+def _off(side: tuple[float, Draft]) -> float:
+    """How far an estimate is off the aim."""
+    return side[0]
+
+
+def _anew(objective: PerceptualObjective, draft: Draft, aim: Aim) -> Draft:
+    """The original with other steps, beyond the goal if that can be reached."""
+    for attempt in range(FRESH_STARTS):
         stride = min(FRESH_STRIDE * 2**attempt, FARTHEST)
-        lagrangian = held(draft.encoding.lagrangian * math.exp(-stride), bounds)
+        lagrangian = held(draft.encoding.lagrangian * math.exp(-stride), aim.bounds)
         draft = objective.first(lagrangian)
-    return _bracket(objective, draft, corrected, [], bounds) or (draft.encoding, draft.encoding)
+        if aim.excess(draft.encoding) >= 0:
+            break
+    return draft
 
 
-def _raised(
-    objective: PerceptualObjective,
-    draft: Draft,
-    corrected: _Corrected,
-    known: Sequence[Encoding],
-    bounds: tuple[float, float],
-) -> tuple[Encoding, Encoding] | None:
-    """An encoding beyond the goal from one that is a little short of it.
+def _mixed(objective: PerceptualObjective, draft: Draft, aim: Aim) -> Approach:
+    """By mixtures of blocks of two encodings with the same steps, on either side of the goal."""
+    sides = _sides(objective, draft, aim)
+    while True:
+        aim = yield _between(objective, sides, aim)
+        if (aim.excess(sides[0]) >= 0) == (aim.excess(sides[1]) >= 0):
+            sides = _sides(objective, draft, aim)
 
-    A lower λ as a whole may not even be better, but some blocks of what it finds are; those of the
-    original are worth more for a bit than those of targets that the descent has moved.
+
+def _sides(objective: PerceptualObjective, draft: Draft, aim: Aim) -> tuple[Encoding, Encoding]:
+    """Encodings with the same steps: beyond the goal, short of it.
+
+    λ leads to the other side, and if that does not, other steps do. Both are the same encoding if
+    one side cannot be reached.
     """
-    encoding = draft.encoding
-    if corrected.excess(encoding) >= 0 or any(corrected.excess(each) >= 0 for each in known):
-        return None
-    lagrangian, best = held(encoding.lagrangian * math.exp(-FINER), bounds), encoding
-    for targets in (objective.original, draft.targets):
-        finer = objective.requantised(replace(draft, targets=targets), lagrangian).encoding
-        ranks, coarse = halfway(objective, finer, best).ranks(encoding.lagrangian), best
-        for share in SHARES:
-            mixture = mixed(finer, coarse, share, objective.workers, ranks)
-            if corrected.excess(mixture) >= 0:
-                return mixture, encoding
-            best = max(best, mixture, key=corrected.excess)
-    return None
+    found = _bracket(objective, draft, aim)
+    if found is None:
+        if aim.excess(draft.encoding) < 0:
+            draft = _anew(objective, draft, aim)
+        found = _bracket(objective, draft, aim)
+    return found or (draft.encoding, draft.encoding)
 
 
 def _bracket(
-    objective: PerceptualObjective,
-    draft: Draft,
-    corrected: _Corrected,
-    known: Sequence[Encoding],
-    bounds: tuple[float, float],
+    objective: PerceptualObjective, draft: Draft, aim: Aim
 ) -> tuple[Encoding, Encoding] | None:
     """Move λ in growing strides, with the steps as they are, until the goal is passed."""
-    slope = response_of(corrected.pursuit.goal).priced
-    ends = {corrected.excess(encoding) >= 0: encoding for encoding in known}
+    slope = response_of(aim.pursuit.goal).priced
+    ends: dict[bool, Encoding] = {}
     for attempt in range(MAX_SIDES):
         encoding = draft.encoding
-        excess = corrected.excess(encoding)
+        excess = aim.excess(encoding)
         ends.setdefault(excess >= 0, encoding)
         if len(ends) == 2:
             return ends[True], ends[False]
         x = 2.0**attempt * (1.3 * excess / -slope + math.copysign(NEAR, excess))
         lagrangian = encoding.lagrangian * math.exp(min(max(x, -FARTHEST), FARTHEST))
-        draft = objective.requantised(draft, held(lagrangian, bounds))
+        draft = objective.requantised(draft, held(lagrangian, aim.bounds))
     return None
 
 
-def _same_steps(first: Encoding, second: Encoding) -> bool:
-    return all(map(np.array_equal, first.symbols.steps, second.symbols.steps))
-
-
 def _between(
-    objective: PerceptualObjective,
-    sides: tuple[Encoding, Encoding],
-    corrected: _Corrected,
-    *,
-    ranked: bool,
+    objective: PerceptualObjective, sides: tuple[Encoding, Encoding], aim: Aim
 ) -> Encoding:
-    """A mixture of blocks from both sides that keeps the goal closely.
-
-    The steps are the same, so that what lies between two good encodings is as good; if ranked, it
-    is better, as the blocks that are worth least go first.
-    """
+    """A mixture of blocks from both sides that keeps the goal closely."""
     above, below = sides
     if above is below:
         return above
-    over, under = corrected.excess(above), corrected.excess(below)
-    ranks = halfway(objective, above, below).ranks(above.lagrangian) if ranked else None
-    near = (CLOSE if ranked else ROUGH) * corrected.pursuit.margin
+    over, under = aim.excess(above), aim.excess(below)
     low, high, best = 0.0, 1.0, above
     for _ in range(MAX_MIXES):
         share = low + min(max(over / (over - under), 0.2), 0.8) * (high - low)
-        mixture = mixed(above, below, share, objective.workers, ranks)
-        excess = corrected.excess(mixture)
+        mixture = mixed(above, below, share, objective.workers)
+        excess = aim.excess(mixture)
         if excess >= 0:
             low, best = share, mixture
             over, under = excess, under / 2 if low else under
         else:
             high, under = share, excess
-        if abs(excess) <= near:
+        if abs(excess) <= ROUGH * aim.pursuit.margin:
             return mixture
     return best

@@ -11,9 +11,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from gradpress.course import lift_of
 from gradpress.distortion import Picture
 from gradpress.distortion.ssimulacra2 import WEIGHTS, scale_count
-from gradpress.goal import Goal, Lagrangian, Target, TargetSize
+from gradpress.goal import Goal, Lagrangian, Target
+from gradpress.jpeg import model
 from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import Layout
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
@@ -25,12 +27,6 @@ TOLERANCE = 0.1
 """Of the log of the first λ."""
 BOUNDS = (1e-2, 1e5)
 """λ below which hardly a bit is saved any more, and above which hardly one is left."""
-USUAL = 8
-"""Evaluations that lifts were measured with. More gain little more; fewer do as their number to the
-power of GROWTH."""
-GROWTH = 0.3
-FIRST = 0.42
-"""Part of what a descent gains that its first step does; the others share the rest evenly."""
 FLOOR = 0.25
 """Share of the blend's D that 4:2:0 must have before quantisation for finer chroma to be tried."""
 NARROW = 30.0
@@ -91,14 +87,14 @@ class _Outset:
         floor = objective.unquantised()
         narrow = NARROW * self.pursuit.margin / self.pursuit.ease
         hopeless = self.pursuit.shows_excess(floor) < narrow
-        if not hopeless and studio.loss.value(floor) < FLOOR * objective.blend(draft.encoding):
+        if not hopeless and studio.loss.value(floor) < FLOOR * _value(studio, draft.encoding):
             return objective, draft
         for layout in layouts[1:]:
             price = draft.encoding.lagrangian
             rival = self._objective(studio, layout, price)
             challenge = rival.first(price)
-            ours = objective.blend(draft.encoding) + price * draft.encoding.bits
-            theirs = rival.blend(challenge.encoding) + price * challenge.encoding.bits
+            ours = _value(studio, draft.encoding) + price * draft.encoding.bits
+            theirs = _value(studio, challenge.encoding) + price * challenge.encoding.bits
             if hopeless or theirs < (1 - FINER) * ours:
                 hopeless = False
                 objective, draft = rival, self._at_goal(rival.first, price)
@@ -140,9 +136,9 @@ class _Outset:
         )
 
 
-def held(lagrangian: float, bounds: tuple[float, float]) -> float:
-    """Keep λ within bounds."""
-    return min(max(lagrangian, bounds[0]), bounds[1])
+def _value(studio: Studio, encoding: Encoding) -> float:
+    """What layouts, each with an original and a balance of its own, compare by."""
+    return studio.loss.value(model.shown(encoding.symbols, studio.workers))
 
 
 def bounds_of(goal: Goal, planes: Picture) -> tuple[float, float]:
@@ -161,39 +157,3 @@ def _guess(goal: Goal, lift: float) -> float:
             return math.exp(2.08 + 0.125 * worse - 0.0013 * worse**2)
         case _:
             return 25.0
-
-
-def beyond_of(goal: Goal) -> float:
-    """Margins beyond the aim that a descent makes for: the way down from there is the better one.
-
-    What SSIMULACRA2 gains falls short of what is foreseen.
-    """
-    match goal:
-        case Target(metric, value) if metric.name == "ssimulacra2":
-            return 20 * _room(value)
-        case _:
-            return 8.0
-
-
-def lift_of(goal: Goal, evaluations: int, done: int = 0) -> float:
-    """By how much those of so many evaluations that are not done raise the excess at a given λ.
-
-    As on photographs.
-    """
-    match goal:
-        case Target(metric, value) if metric.name == "ssimulacra2":
-            whole = 8.2 * _room(value)
-        case TargetSize():
-            whole = 0.06
-        case _:
-            whole = 0.2
-    if done >= evaluations:
-        return 0.0
-    left = (1 - FIRST) * (1 - done / evaluations) if done else 1.0
-    growth: float = min(evaluations / USUAL, 1.0) ** GROWTH
-    return whole * left * growth
-
-
-def _room(score: float) -> float:
-    """What a descent gains in SSIMULACRA2 at a score, over what it gains at low ones: 0…1."""
-    return 1 - math.exp(-max(92 - score, 1) / 19)

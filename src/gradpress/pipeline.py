@@ -160,16 +160,21 @@ def _by_eye(job: Job, workers: Workers) -> Iterator[tuple[Step[Encoding], Measur
         return panorama.descend(job.goal, job.file_bytes)
     origin = origin_of(job.image, job.image.planes[: len(job.planes)], workers)
     layouts = job.layouts if origin is None else origin.suited(job.layouts)
-    recipe, blend = job.loss, job.loss.blend(job.planes, workers)
-    opening = recipe.opened(job.planes, workers) if job.effort.openings else NOTHING
+    recipe, effort = job.loss, job.effort
+    blend = recipe.blend(job.planes, workers)
     pursuit = job.pursuit(None, workers, prepared=blend)
-    loss, opening = (emphasised(each, job.planes, job.importance) for each in (blend, opening))
-    studio = Studio(
-        job.planes, recipe, loss, workers, job.tables, job.frozen, job.importance, origin, opening
+    judges = recipe.judges(job.planes, workers, dear=effort.judged)
+    opening = recipe.opened(job.planes, workers) if effort.openings else NOTHING
+    loss, judges, opening = (
+        emphasised(each, job.planes, job.importance) for each in (blend, judges, opening)
     )
-    effort = replace(job.effort, evaluations=job.evaluations)
-    if job.choice.iterations is not None:
-        effort = replace(effort, passes=1, proposals=0)
+    studio = Studio(
+        job.planes, recipe, loss, workers, job.tables, job.frozen, job.importance, origin,
+        judges, opening,
+    )  # fmt: skip
+    iterations = job.choice.iterations
+    if iterations is not None:
+        effort = replace(effort, steps=iterations, proposals=0)
     return descend_perceptually(studio, layouts, pursuit, effort, job.choice)
 
 

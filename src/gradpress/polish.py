@@ -1,33 +1,32 @@
-"""The last touch: proposals taken over block by block, wherever that lowers J.
+"""Proposals taken over coefficient by coefficient, wherever that lowers J.
 
-Steps of a descent move all blocks at once, though not all of them gain. Here coarser, finer and
-moved levels are proposed in turn, and each block takes what the mean of D's slopes at both ends
-says is worth its bits.
+Steps of a descent move all levels at once, though not all of them gain. Here coarser, finer and
+moved levels are proposed in turn, and of each level the better one of both is kept.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
 
-import numpy as np
-
+from gradpress.course import Course
 from gradpress.descent import Evaluation
 from gradpress.jpeg.exchange import exchange
 from gradpress.jpeg.model import Coefficients
-from gradpress.jpeg.objective import chosen, merged
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 
-PROPOSALS = (None, 0.75, None, 1.3)
-"""By what λ is multiplied for a proposal; None is a step down the gradient."""
+PROPOSALS = ((3.0, 1.0), (2.0, 0.6), (2.0, 1.5), (1.0, 1.0), (1.0, 0.7), (1.0, 1.4))
+"""How far down the gradient, in usual steps, and by what λ is multiplied."""
 
 
 @dataclass(frozen=True)
 class Polish:
-    """Proposals at one λ; the state counts them."""
+    """Proposals in turn, at a λ that follows the goal; the state counts them."""
 
+    course: Course
     rate: float
-    """Part of the way to the minimum of D's diagonal model that a step goes."""
+    """Part of the way to the minimum of D's diagonal model that a usual step goes."""
+    fits: bool = True
+    """Whether the tables are fitted to the levels."""
 
     def init(self, draft: Draft) -> int:
         """Where to begin."""
@@ -40,20 +39,38 @@ class Polish:
         evaluation: Evaluation[Coefficients],
         state: int,
     ) -> tuple[Draft, int]:
-        """The draft with the blocks that gain by the next proposal; itself if J does not fall."""
-        encoding, factor = draft.encoding, PROPOSALS[state % len(PROPOSALS)]
-        if factor is None:
-            proposal = objective.prox(draft, evaluation.gradient, self.rate, fits=False)
-        else:
-            proposal = objective.requantised(draft, factor * encoding.lagrangian)
+        """The draft with what gains by the next proposal; itself if J does not fall."""
+        strides, factor = PROPOSALS[state % len(PROPOSALS)]
+        lagrangian = self.course.after_proposals(draft.encoding, state)
+        before = evaluation.smooth + lagrangian * draft.encoding.bits
+        priced = replace(draft.encoding, lagrangian=lagrangian)
+        here, slope = Draft(draft.targets, priced), evaluation.gradient
+        proposal = proposed(objective, here, slope, strides * self.rate, factor)
         there = objective.evaluate(proposal).gradient
-        slope = tuple(
-            np.float32(0.5) * (a + b) for a, b in zip(evaluation.gradient, there, strict=True)
-        )
-        whole = exchange(objective, encoding, proposal.encoding, slope)
-        where = whole.worthwhile(encoding.lagrangian)
-        take = partial(chosen, workers=objective.workers)
-        targets = tuple(map(take, where, proposal.targets, draft.targets))
-        mixture = Draft(targets, merged(where, proposal.encoding, encoding, objective.workers))
-        better = objective.evaluate(mixture).value < evaluation.value
-        return mixture if better else draft, state + 1
+        found = exchange(objective, here, proposal, (slope, there)).at(lagrangian)
+        fitted = self._fitted(objective, found)
+        del proposal, there  # memory, not needed any more
+        after = objective.evaluate(fitted)
+        if after.value >= before:  # too much at once: back where that was wrong
+            found = exchange(objective, found, here, (after.gradient, slope)).at(lagrangian)
+            fitted = self._fitted(objective, found)
+            after = objective.evaluate(fitted)
+        return (fitted if after.value < before else draft), state + 1
+
+    def _fitted(self, objective: PerceptualObjective, draft: Draft) -> Draft:
+        if not self.fits:
+            return draft
+        return Draft(draft.targets, objective.fitted(draft.targets, draft.encoding))
+
+
+def proposed(
+    objective: PerceptualObjective,
+    draft: Draft,
+    gradient: Coefficients,
+    rate: float,
+    factor: float,
+) -> Draft:
+    """Targets moved down the gradient and quantised at a multiple of λ, with the same steps."""
+    encoding = draft.encoding
+    priced = replace(encoding, lagrangian=factor * encoding.lagrangian)
+    return objective.prox(Draft(draft.targets, priced), gradient, rate, fits=False)

@@ -10,10 +10,8 @@ import numpy as np
 from gradpress.distortion import Picture
 from gradpress.distortion.blend import NOTHING, Blend
 from gradpress.distortion.importance import Weights, emphasised
-from gradpress.distortion.mse import LumaError
 from gradpress.distortion.recipes import Recipe
-from gradpress.jpeg.appraisal import appraised, balanced
-from gradpress.jpeg.objective import Encoding
+from gradpress.jpeg.appraisal import appraise, balanced, weighed
 from gradpress.jpeg.params import Layout, Steps
 from gradpress.jpeg.perceptual import PerceptualObjective
 from gradpress.jpeg.qtables import Tables
@@ -50,6 +48,8 @@ class Studio:
     """What the loss has taken in already."""
     origin: Origin | None = None
     """The coefficients that the picture was decoded from."""
+    judges: Blend = NOTHING
+    """What D holds as much of as of each part of the loss; nothing where that is all it holds."""
     opening: Blend = NOTHING
     """What is added to the loss in the first steps."""
 
@@ -72,25 +72,14 @@ class Studio:
         )
 
     def appraised(self, objective: PerceptualObjective, lagrangian: float) -> PerceptualObjective:
-        """The objective with weights as the loss sees this picture, quantised at about this λ.
+        """The objective as its loss sees this picture, quantised at about this λ.
 
-        Where the user says what is important, that stays as it is.
+        Where the user says what is important, the weights stay as they are.
         """
-        if self.importance is not None:
-            return objective
-        return appraised(objective, objective.plain(lagrangian), self.loss, self.recipe.plain)
-
-    def balanced(
-        self, objective: PerceptualObjective, encoding: Encoding, *, opens: bool
-    ) -> PerceptualObjective:
-        """The objective whose D holds alike the loss's parts and luma's error.
-
-        And what the first steps go down on, if wanted.
-        """
-        luma = Blend(((1.0, LumaError.of(self.planes, self.workers)),))
-        plain = emphasised(luma, self.planes, self.importance)
-        opening = self.opening.parts if opens else ()
-        return balanced(objective, encoding, Blend((*opening, *plain.parts)))
+        appraisal = appraise(objective, objective.plain(lagrangian), self.judges)
+        if self.importance is None:
+            objective = weighed(objective, appraisal, self.recipe.plain)
+        return balanced(objective, appraisal) if self.judges.parts else objective
 
     def sampled(self) -> Studio:
         """The same on a mosaic of the picture; itself where that is small."""
@@ -99,7 +88,9 @@ class Studio:
             return self
         importance = mosaic_of(self.importance)
         loss = emphasised(self.recipe.blend(planes, self.workers), planes, importance)
-        return replace(self, planes=planes, loss=loss, importance=importance, origin=None)
+        return replace(
+            self, planes=planes, loss=loss, importance=importance, origin=None, judges=NOTHING
+        )
 
 
 def mosaic(planes: Picture) -> Picture:

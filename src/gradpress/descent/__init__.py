@@ -3,7 +3,7 @@
 In the order of use: ``contract`` (objectives and methods), ``tree`` (arithmetic on parameters),
 ``rules`` (how long a step is), the methods ``gradient``, ``barzilai_borwein``, ``momentum``,
 ``adam``, ``subgradient``, ``lbfgs``, ``proximal``, ``accelerated``, ``stochastic`` and ``barrier``,
-``automatic`` and ``guarded`` (learning rates found, and cut where J runs away),
+``automatic`` and ``guarded`` (learning rates found, and cut where J runs away), ``in_turn``,
 ``solution`` (steps, history, why it stopped), ``stopping`` (when that is), ``once`` (no point is
 evaluated twice), ``iterate`` (the one loop), ``minimise`` (run it and keep the best).
 """
@@ -16,10 +16,12 @@ from gradpress.descent.barzilai_borwein import BarzilaiBorwein
 from gradpress.descent.contract import Evaluation, Method, Objective, ProximalObjective, Terms
 from gradpress.descent.gradient import Gradient
 from gradpress.descent.guarded import Guarded
+from gradpress.descent.in_turn import InTurn
 from gradpress.descent.iterate import iterate
 from gradpress.descent.lbfgs import LBFGS
 from gradpress.descent.minimise import minimise
 from gradpress.descent.momentum import Momentum
+from gradpress.descent.once import Once
 from gradpress.descent.proximal import ProximalGradient
 from gradpress.descent.rules import (
     Backtracking,
@@ -48,10 +50,12 @@ __all__ = [
     "Guarded",
     "GuardedRounds",
     "History",
+    "InTurn",
     "InteriorPoint",
     "Method",
     "Momentum",
     "Objective",
+    "Once",
     "ProximalGradient",
     "ProximalObjective",
     "Recorder",

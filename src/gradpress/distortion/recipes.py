@@ -13,7 +13,7 @@ from functools import partial
 from gradpress.distortion.blend import NOTHING, Blend, Loss
 from gradpress.distortion.butteraugli import butteraugli_error
 from gradpress.distortion.in_bands import InBands, Unprepared, bands_of
-from gradpress.distortion.mse import Picture
+from gradpress.distortion.mse import LumaError, Picture
 from gradpress.distortion.own import OwnLoss, scaled
 from gradpress.distortion.ssim import MultiScaleStructuralError, StructuralError
 from gradpress.distortion.ssimulacra2 import KEPT_PIXELS, Ssimulacra2Error
@@ -66,6 +66,13 @@ class Recipe:
             factor, loss = scaled(self.own, reference, workers)
             parts.append((2 * self.brought * factor, loss))
         return Blend(tuple(parts))
+
+    def judges(self, reference: Picture, workers: Workers = SERIAL, *, dear: bool) -> Blend:
+        """Prepare what the default loss also holds: luma's error, and what is dear if wanted."""
+        if not self.opening:
+            return NOTHING
+        further = self.opened(reference, workers).parts if dear else ()
+        return Blend(((1.0, LumaError.of(reference, workers)), *further))
 
     def opened(self, reference: Picture, workers: Workers = SERIAL) -> Blend:
         """Prepare what is added to the blend in the first steps; nothing is left of it later."""

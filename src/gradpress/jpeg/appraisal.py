@@ -8,13 +8,12 @@ a block and its neighbours, or over all blocks by frequency, says what the weigh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradpress.distortion.blend import Blend
+from gradpress.distortion.blend import Blend, Loss
 from gradpress.jpeg import model
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding, dequantised
@@ -37,33 +36,6 @@ LEAST = 0.1
 """Part of the formula's strength and profile that is left at least."""
 
 
-def balanced(
-    objective: PerceptualObjective, encoding: Encoding, further: Blend
-) -> PerceptualObjective:
-    """The objective with its loss's parts and further ones weighted so that all count alike.
-
-    What an encoding's errors cost each part is brought to the same. All together cost what they
-    did before, so that λ stays worth as much.
-    """
-    coefficients = dequantised(encoding.symbols, objective.workers)
-    errors = tuple(c - o for c, o in zip(coefficients, objective.original, strict=True))
-    shown = model.shown(encoding.symbols, objective.workers)
-    every = Blend((*objective.loss.parts, *further.parts))
-    costs = [
-        sum(float(cost.by_frequency.sum()) for cost in by_component)
-        for _, by_component in _costs(objective, coefficients, shown, errors, every, 0.0)
-    ]
-    parts = [(part, cost) for (_, part), cost in zip(every.parts, costs, strict=True) if cost > 0]
-    if not parts:
-        return objective
-    seen = sum(2 * objective.visible.error(i, error) for i, error in enumerate(errors))
-    own = zip(objective.loss.parts, costs, strict=False)
-    before = objective.anchor * seen + sum(weight * cost for (weight, _), cost in own)
-    share = max(before - ANCHOR * seen, 0.0) / len(parts)
-    blend = Blend(tuple((share / cost, part) for part, cost in parts))
-    return replace(objective, loss=blend, anchor=ANCHOR)
-
-
 @dataclass(frozen=True)
 class _Cost:
     """Of one component's errors: g·e, summed over frequencies and over blocks."""
@@ -81,48 +53,75 @@ class _Cost:
         )
 
 
-def appraised(
-    objective: PerceptualObjective, encoding: Encoding, loss: Blend, plain: float
+@dataclass(frozen=True)
+class Appraisal:
+    """What the errors of an encoding cost each part of a loss."""
+
+    errors: Coefficients
+    parts: tuple[tuple[Loss, tuple[_Cost, ...]], ...]
+    """Costs by component."""
+
+
+def appraise(objective: PerceptualObjective, encoding: Encoding, further: Blend) -> Appraisal:
+    """By the parts of the objective's loss, and by further ones."""
+    layout, workers = objective.layout, objective.workers
+    coefficients = dequantised(encoding.symbols, workers)
+    errors = tuple(c - o for c, o in zip(coefficients, objective.original, strict=True))
+    samples = model.samples_of(coefficients, layout, workers)
+    shown = model.shown(encoding.symbols, workers)
+
+    def one(part: Loss) -> tuple[Loss, tuple[_Cost, ...]]:
+        _, by_sample = part.value_and_gradient(shown)
+        gradient = model.pull_back(samples, by_sample, layout, workers)
+        return part, tuple(_cost(g, e, workers) for g, e in zip(gradient, errors, strict=True))
+
+    every = (*objective.loss.parts, *further.parts)
+    return Appraisal(errors, tuple(one(part) for _, part in every))
+
+
+def weighed(
+    objective: PerceptualObjective, appraisal: Appraisal, plain: float
 ) -> PerceptualObjective:
-    """The objective with weights as the errors of an encoding of the original cost them.
+    """The objective with weights as errors cost its loss.
 
     Each part of the loss counts as much as any other, whatever its units, and squared error so
     many times as much (``plain``).
     """
-    coefficients = dequantised(encoding.symbols, objective.workers)
-    errors = tuple(c - o for c, o in zip(coefficients, objective.original, strict=True))
-    shown = model.shown(encoding.symbols, objective.workers)
-    total = _total(list(_costs(objective, coefficients, shown, errors, loss, plain)))
+    workers, errors = objective.workers, appraisal.errors
+    costs = [(1.0, cost) for _, cost in appraisal.parts[: len(objective.loss.parts)]]
+    if plain:
+        gains = model.gain(objective.layout)
+        squares = tuple(_cost(e * gain, e, workers) for e, gain in zip(errors, gains, strict=True))
+        costs.append((plain, squares))
+    total = _total(costs)
     if total is None:
         return objective
     strengths, profiles = [], []
     for i, cost in enumerate(total):
-        strength, profile = _weighed(objective.visible, i, errors[i], cost, objective.workers)
+        strength, profile = _weighed(objective.visible, i, errors[i], cost, workers)
         strengths.append(strength)
         profiles.append(profile)
     stiffness = tuple(stiffness_of(objective.layout, i, p) for i, p in enumerate(profiles))
     return replace(objective, visible=Visibility(tuple(strengths), tuple(profiles), stiffness))
 
 
-def _costs(
-    objective: PerceptualObjective,
-    coefficients: Coefficients,
-    shown: model.Picture,
-    errors: Coefficients,
-    loss: Blend,
-    plain: float,
-) -> Iterator[tuple[float, list[_Cost]]]:
-    """How much it counts, and its costs by component: of each part of the loss."""
-    layout, workers = objective.layout, objective.workers
-    samples = model.samples_of(coefficients, layout, workers)
-    for _, part in loss.parts:
-        _, by_sample = part.value_and_gradient(shown)
-        gradient = model.pull_back(samples, by_sample, layout, workers)
-        yield 1.0, [_cost(g, e, workers) for g, e in zip(gradient, errors, strict=True)]
-    if plain:
-        gains = model.gain(layout)
-        squares = [_cost(e * gain, e, workers) for e, gain in zip(errors, gains, strict=True)]
-        yield plain, squares
+def balanced(objective: PerceptualObjective, appraisal: Appraisal) -> PerceptualObjective:
+    """The objective with its loss's parts, and further ones appraised, so that all count alike.
+
+    What errors cost each part is brought to the same. All together cost what they did before, so
+    that λ stays worth as much.
+    """
+    costs = [sum(float(c.by_frequency.sum()) for c in cost) for _, cost in appraisal.parts]
+    parts = [(part, cost) for (part, _), cost in zip(appraisal.parts, costs, strict=True)]
+    parts = [(part, cost) for part, cost in parts if cost > 0]
+    if not parts:
+        return objective
+    seen = sum(2 * objective.visible.error(i, e) for i, e in enumerate(appraisal.errors))
+    own = zip(objective.loss.parts, costs, strict=False)
+    before = objective.anchor * seen + sum(weight * cost for (weight, _), cost in own)
+    share = max(before - ANCHOR * seen, 0.0) / len(parts)
+    blend = Blend(tuple((share / cost, part) for part, cost in parts))
+    return replace(objective, loss=blend, anchor=ANCHOR)
 
 
 def _cost(gradient: Blocks, error: Blocks, workers: Workers) -> _Cost:
@@ -136,7 +135,7 @@ def _cost(gradient: Blocks, error: Blocks, workers: Workers) -> _Cost:
     return _Cost(by_block, np.sum(workers.stripes(len(error), run), axis=0))
 
 
-def _total(costs: list[tuple[float, list[_Cost]]]) -> list[_Cost] | None:
+def _total(costs: list[tuple[float, tuple[_Cost, ...]]]) -> list[_Cost] | None:
     """The sum of costs, each over its own sum; None where nothing costs anything."""
     total: list[_Cost] | None = None
     for count, components in costs:

@@ -1,6 +1,7 @@
-"""Blocks of one encoding in the place of another's: what they add to D, and the bits they save.
+"""One draft's levels or another's, coefficient by coefficient.
 
-Both have the same steps. What a block adds is told by D's slope on the way between them.
+Both have the same steps. What a level of the second adds to D, in the place of the first's, is told
+by the mean of D's slopes at both; what it saves is left to the trellis, which chooses.
 """
 
 from __future__ import annotations
@@ -10,72 +11,84 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from gradpress.jpeg import model
-from gradpress.jpeg.heat import block_bits
 from gradpress.jpeg.model import Coefficients
-from gradpress.jpeg.objective import Encoding
-from gradpress.jpeg.perceptual import PerceptualObjective
+from gradpress.jpeg.objective import counted
+from gradpress.jpeg.params import Levels
+from gradpress.jpeg.perceptual import Draft, PerceptualObjective
+from gradpress.transform import Blocks
 
-ByBlock = tuple[NDArray[np.float64], ...]
-"""``(block_rows, block_columns)`` by component."""
+HOLD = 4.0
+"""How many times D's diagonal model holds levels to the two: the trellis knows others too."""
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """What a second encoding's blocks do in the place of a first one's."""
+    """What lies between two drafts."""
 
-    added: ByBlock
-    """To D."""
-    saved: ByBlock
-    """Bits."""
+    objective: PerceptualObjective
+    first: Draft
+    second: Draft
+    leaning: Coefficients
+    """Targets from which the levels of either draft are as far as D's slope says."""
 
-    def ranks(self, lagrangian: float) -> ByBlock:
-        """In [0, 1): first those that add nothing to D, then those that add least for a bit.
+    def at(self, price: float) -> Draft:
+        """The choice that makes D + price · bits least; λ and steps stay the first draft's."""
+        before, workers = self.first.encoding, self.objective.workers
+        symbols = before.symbols
+        found = self.objective.levels(self.leaning, symbols.steps, before.prices, price / HOLD)
+        targets = [np.empty_like(target) for target in self.first.targets]
+        levels = self.second.encoding.symbols.levels
+        for i, taken in enumerate(found):
 
-        Those that save nothing come first where J falls at λ, and else last.
-        """
-        prices = []
-        for added, saved in zip(self.added, self.saved, strict=True):
-            price = added / np.maximum(saved, 1e-3)
-            price[added <= 0] = -np.inf
-            price[(saved <= 0) & (added > lagrangian * saved)] = np.inf
-            prices.append(price)
-        order = np.argsort(np.concatenate([p.ravel() for p in prices]), kind="stable")
-        ranks = np.empty(len(order))
-        ranks[order] = np.arange(len(order)) / len(order)
-        parts = np.split(ranks, np.cumsum([p.size for p in prices])[:-1])
-        return tuple(part.reshape(p.shape) for part, p in zip(parts, prices, strict=True))
+            def run(begin: int, end: int, i: int = i, taken: Levels = taken) -> None:
+                rows = slice(begin, end)
+                second = taken[rows] == levels[i][rows]
+                taken[rows] = np.where(second, levels[i][rows], symbols.levels[i][rows])
+                pair = self.second.targets[i][rows], self.first.targets[i][rows]
+                targets[i][rows] = np.where(second, *pair)
 
-    def worthwhile(self, lagrangian: float) -> tuple[NDArray[np.bool_], ...]:
-        """Where J falls, by component."""
-        pairs = zip(self.added, self.saved, strict=True)
-        return tuple(added < lagrangian * saved for added, saved in pairs)
+            workers.stripes(len(taken), run)
+        encoding = counted(
+            symbols.layout, symbols.steps, found, before.prices, before.lagrangian, workers
+        )
+        return Draft(tuple(targets), encoding)
 
 
 def exchange(
-    objective: PerceptualObjective, first: Encoding, second: Encoding, slope: Coefficients
+    objective: PerceptualObjective,
+    first: Draft,
+    second: Draft,
+    slopes: tuple[Coefficients, Coefficients],
 ) -> Exchange:
-    """All blocks of the second in the place of the first's, by D's slope on the way between them.
-
-    The slope is over weight, as ``evaluate`` gives it.
-    """
-    levels = zip(first.symbols.levels, second.symbols.levels, strict=True)
-    before = block_bits(first.symbols)
-    after = block_bits(second.symbols, tables_of=first.symbols)
-    added, saved = [], []
-    for i, (a, b) in enumerate(levels):
-        move = first.symbols.steps[i] * objective.stiffness(i)
-        by_block = np.einsum("rck,rck,k->rc", slope[i], b - a, move.astype(np.float32))
-        added.append(np.asarray(by_block * objective.visible.strengths[i], np.float64))
-        saved.append(np.asarray(before[i] - after[i], np.float64))
-    return Exchange(tuple(added), tuple(saved))
+    """Weigh two drafts by D's slopes at each, over weight as ``evaluate`` gives them."""
+    pairs = zip(first.encoding.symbols.levels, second.encoding.symbols.levels, strict=True)
+    steps = first.encoding.symbols.steps
+    leaning = tuple(
+        _leaning(objective, i, levels, steps[i].astype(np.float32), (slopes[0][i], slopes[1][i]))
+        for i, levels in enumerate(pairs)
+    )
+    return Exchange(objective, first, second, leaning)
 
 
-def halfway(objective: PerceptualObjective, first: Encoding, second: Encoding) -> Exchange:
-    """The same, by the slope in the middle."""
-    steps = [np.float32(0.5) * each.astype(np.float32) for each in first.symbols.steps]
-    levels = zip(first.symbols.levels, second.symbols.levels, steps, strict=True)
-    middle = tuple((a + b).astype(np.float32) * step for a, b, step in levels)
-    rendering = model.render(middle, objective.layout, objective.workers)
-    _, slope = objective.sloped(middle, rendering.samples, rendering.decoded)
-    return exchange(objective, first, second, slope)
+def _leaning(
+    objective: PerceptualObjective,
+    component: int,
+    levels: tuple[Levels, Levels],
+    steps: NDArray[np.float32],
+    slopes: tuple[Blocks, Blocks],
+) -> Blocks:
+    """The middle of two levels less the mean slope over HOLD times the model's curvature."""
+    profile = objective.visible.profiles[component]
+    share = np.asarray(objective.stiffness(component) / profile / (2 * HOLD), np.float32)
+    targets = np.empty_like(slopes[0])
+
+    def run(begin: int, end: int) -> None:
+        rows, target = slice(begin, end), targets[begin:end]
+        first, second = (each[rows] * steps for each in levels)
+        np.add(slopes[0][rows], slopes[1][rows], out=target)
+        target *= -share
+        target += np.float32(0.5) * (first + second)
+        np.clip(target, np.minimum(first, second), np.maximum(first, second), out=target)
+
+    objective.workers.stripes(len(targets), run)
+    return targets

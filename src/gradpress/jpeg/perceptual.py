@@ -135,11 +135,8 @@ class PerceptualObjective:
         """D and bits, without a gradient."""
         coefficients = dequantised(encoding.symbols, self.workers)
         anchors = sum(starmap(self._error, enumerate(coefficients)))
-        return Terms(self.blend(encoding) + self.anchor * anchors, encoding.bits)
-
-    def blend(self, encoding: Encoding) -> float:
-        """The blend's part of D: what layouts, each with an original of its own, compare by."""
-        return self.loss.value(model.shown(encoding.symbols, self.workers))
+        shown = model.shown(encoding.symbols, self.workers)
+        return Terms(self.loss.value(shown) + self.anchor * anchors, encoding.bits)
 
     def unquantised(self) -> Picture:
         """What is shown before anything is quantised: the loss of subsampling alone."""
@@ -257,8 +254,19 @@ class PerceptualObjective:
         prices: tuple[SymbolBits, ...],
         lagrangian: float,
     ) -> Encoding:
+        """The levels, counted."""
+        levels = self.levels(targets, steps, prices, lagrangian)
+        return counted(self.layout, steps, levels, prices, lagrangian, self.workers)
+
+    def levels(
+        self,
+        targets: Coefficients,
+        steps: tuple[Steps, ...],
+        prices: tuple[SymbolBits, ...],
+        lagrangian: float,
+    ) -> tuple[Levels, ...]:
         """argmin ½ Σ weight · (level · step - target)² + λ · bits, at these prices."""
-        levels = tuple(
+        return tuple(
             trellis.quantise(
                 targets[i], self.visible.weights(i, self.workers), steps[i].astype(np.float32),
                 prices[i], lagrangian, scan_order(self.layout, i).ravel(),
@@ -266,7 +274,6 @@ class PerceptualObjective:
             )
             for i in range(len(targets))
         )  # fmt: skip
-        return counted(self.layout, steps, levels, prices, lagrangian, self.workers)
 
     def fitted(self, targets: Coefficients, encoding: Encoding) -> Encoding:
         """The same levels with the steps that suit them best."""
