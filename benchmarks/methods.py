@@ -23,12 +23,11 @@ from benchmarks.report import table
 from benchmarks.scaling import tiled
 from benchmarks.sweep import pictures_in, spread
 from gradpress.by_method import Descent, Loss, pixel_objective, steps_of
+from gradpress.course import Course
 from gradpress.descent import Drawn, ProximalGradient, Sampled, Step, iterate
 from gradpress.distortion import AbsoluteError, Picture, SquaredError
 from gradpress.distortion.blend import Blend
 from gradpress.distortion.recipes import RECIPES
-from gradpress.gauge import Gauge
-from gradpress.goal import Lagrangian
 from gradpress.jpeg.latent import Latent
 from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.objective import JpegObjective, steps_for
@@ -37,8 +36,7 @@ from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.jpeg.start import prepare
 from gradpress.jpeg.tiles import Tiles
 from gradpress.methods import RATES, Choice, usual_method
-from gradpress.outset import BOUNDS
-from gradpress.perceive import Chase
+from gradpress.perceive import method_of
 from gradpress.studio import Studio
 from gradpress.workers import SERIAL
 
@@ -106,9 +104,8 @@ class Problem:
         if self.loss_name == "mse":
             objective = JpegObjective(self.objective.layout, SquaredError(self.planes), SERIAL)
             yield from iterate(objective, encoding, ProximalGradient(1.0, shrink=0.5))
-        goal, rate = Lagrangian(encoding.lagrangian), choice.scheduled(choice.rate, evaluations)
-        chase = Chase(goal, Gauge(lambda _: 0.0), 0.0, evaluations, BOUNDS, rate)
-        yield from iterate(self.objective, self.draft, chase)
+        method = method_of(Course(None, evaluations, 0), choice)
+        yield from iterate(self.objective, self.draft, method)
 
 
 @dataclass(frozen=True)

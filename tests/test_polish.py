@@ -16,7 +16,6 @@ from gradpress.distortion.recipes import RECIPES, Recipe
 from gradpress.gauge import Gauge
 from gradpress.goal import Target, TargetSize
 from gradpress.jpeg.exchange import exchange
-from gradpress.jpeg.heat import block_bits
 from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.perceptual import Draft
@@ -57,12 +56,6 @@ def offer(objective, factor=0.7):
     second = proposed(objective, first, here, 0.2, factor)
     slopes = here, objective.evaluate(second).gradient
     return first, second, slopes, exchange(objective, first, second, slopes)
-
-
-def test_own_tables_are_the_tables_of_the_symbols(objective):
-    symbols = objective.first(LAGRANGIAN).encoding.symbols
-    for own, same in zip(block_bits(symbols), block_bits(symbols, symbols), strict=True):
-        np.testing.assert_array_equal(own, same)
 
 
 @pytest.mark.parametrize("price", [1e-3, 0.3 * LAGRANGIAN, LAGRANGIAN, 1e4])

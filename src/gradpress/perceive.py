@@ -62,7 +62,7 @@ def descend_perceptually(
         return
     if choice.method != PROXIMAL.method:
         chosen = Descent(objective, draft, choice, effort.evaluations, pursuit.is_late)
-        loss = partial(studio.recipe.blend, workers=studio.workers)
+        loss = partial(studio.loss_of, objective)
         yield from descend_by_method(chosen, aim, studio.planes, loss)
         return
     known: Any = Once(objective)  # for the landing too

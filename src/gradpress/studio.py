@@ -81,6 +81,16 @@ class Studio:
             objective = weighed(objective, appraisal, self.recipe.plain)
         return balanced(objective, appraisal) if self.judges.parts else objective
 
+    def loss_of(self, objective: PerceptualObjective, part: Picture) -> Blend:
+        """The objective's loss of a part of the picture."""
+        judges = self.recipe.judges(part, self.workers, dear=len(self.judges.parts) > 1)
+        blend = self.recipe.blend(part, self.workers)
+        losses = [loss for _, loss in (*blend.parts, *judges.parts)]
+        if len(losses) != len(objective.loss.parts):
+            return blend  # not balanced, as nothing was wrong
+        weights = (weight for weight, _ in objective.loss.parts)
+        return Blend(tuple(zip(weights, losses, strict=True)))
+
     def sampled(self) -> Studio:
         """The same on a mosaic of the picture; itself where that is small."""
         planes = mosaic(self.planes)

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradpress import _kernels
-from gradpress.jpeg.huffman import MAX_BITS, HuffmanTable
 from gradpress.jpeg.params import Layout, Levels, Symbols
 from gradpress.jpeg.rate import scan_order
 from gradpress.jpeg.scans import Coder, baseline_script
@@ -23,21 +22,16 @@ _Sizes = NDArray[np.uint8]
 """``(256,)`` bits of each symbol's word."""
 
 
-def block_bits(symbols: Symbols, tables_of: Symbols | None = None) -> tuple[BlockBits, ...]:
+def block_bits(symbols: Symbols) -> tuple[BlockBits, ...]:
     """Bits of each component's blocks, padding included, in one baseline scan.
 
-    Their sum is ``writer.baseline_bits`` exactly, unless the tables are those of other symbols.
+    Their sum is ``writer.baseline_bits`` exactly.
     """
-    (scan,) = baseline_script(Coder(tables_of or symbols))
+    (scan,) = baseline_script(Coder(symbols))
     return tuple(
-        _dc_bits(symbols, i, _lengths(dc.table)) + _ac_bits(symbols.levels[i], _lengths(ac.table))
+        _dc_bits(symbols, i, dc.table.sizes) + _ac_bits(symbols.levels[i], ac.table.sizes)
         for i, (dc, ac) in enumerate(zip(scan.dc, scan.ac, strict=True))
     )
-
-
-def _lengths(table: HuffmanTable) -> _Sizes:
-    """Bits of each symbol's word; of one that is not in the table, the most that there may be."""
-    return np.where(table.sizes > 0, table.sizes, MAX_BITS).astype(np.uint8)
 
 
 def bits_map(symbols: Symbols, total: float | None = None) -> BlockBits:

@@ -8,7 +8,6 @@ decoder's adjoint; the rate is not differentiated but met exactly by the trellis
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,10 +30,6 @@ from gradpress.workers import SERIAL, Workers
 COARSENESS = 0.27
 """λ / step² of squared error: fine steps and much zeroing. Fitted on Kodak 5, 13, 19, 23 over
 0.2…3 bpp; flat from 0.2 to 0.35, and other steps by frequency gain nothing (``notes/``)."""
-
-
-T = TypeVar("T", np.int16, np.float32)
-"""Of levels or of coefficients."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,40 +165,20 @@ def counted(
     return Encoding(Symbols(layout, steps, levels), new_prices, bits, lagrangian)
 
 
-def mixed(
-    first: Encoding,
-    second: Encoding,
-    share: float,
-    workers: Workers = SERIAL,
-    ranks: tuple[NDArray[np.float64], ...] | None = None,
-) -> Encoding:
-    """Two encodings with the same steps: ``share`` of the blocks from the second.
+def mixed(first: Encoding, second: Encoding, share: float, workers: Workers = SERIAL) -> Encoding:
+    """Two encodings with the same steps: ``share`` of the blocks, evenly spread, from the second.
 
-    A larger share keeps what a smaller one took: blocks of lower rank, a number in [0, 1), come
-    first. Without ranks they are evenly spread.
+    A larger share keeps what a smaller one took.
     """
-    ranks = ranks or tuple(_places(component.shape[:2]) for component in first.symbols.levels)
-    return merged(tuple(rank < share for rank in ranks), second, first, workers)
-
-
-def merged(
-    where: tuple[NDArray[np.bool_], ...],
-    first: Encoding,
-    second: Encoding,
-    workers: Workers = SERIAL,
-) -> Encoding:
-    """The second of two encodings with the same steps, with blocks of the first in some places."""
     levels = tuple(
-        chosen(places, a, b, workers)
-        for places, a, b in zip(where, first.symbols.levels, second.symbols.levels, strict=True)
+        _either(_places(a.shape[:2]) < share, b, a, workers)
+        for a, b in zip(first.symbols.levels, second.symbols.levels, strict=True)
     )
-    symbols = second.symbols
-    return counted(symbols.layout, symbols.steps, levels, second.prices, second.lagrangian, workers)
+    symbols = first.symbols
+    return counted(symbols.layout, symbols.steps, levels, first.prices, first.lagrangian, workers)
 
 
-def chosen(
-    where: NDArray[np.bool_], first: NDArray[T], second: NDArray[T], workers: Workers = SERIAL
-) -> NDArray[T]:
+def _either(where: NDArray[np.bool_], first: Levels, second: Levels, workers: Workers) -> Levels:
     """The blocks of one where it is said, of the other elsewhere."""
     blocks = np.empty_like(first)
 

@@ -15,6 +15,7 @@ from gradpress.jpeg.scans import (
     Slot,
     baseline_script,
     progressive_script,
+    script_bits,
 )
 from gradpress.workers import SERIAL, Workers
 
@@ -24,6 +25,10 @@ MAX_SEGMENT = 65533
 
 MAX_SIDE = 65535
 """Pixels across or down (T.81, B.2.2)."""
+
+
+STUFFED = 1.02
+"""More than byte stuffing makes of data: what has so many more bits is not written to be sure."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,13 @@ def smallest(
     ways = {False: baseline_script, True: progressive_script}
     if progressive is not None:
         ways = {progressive: ways[progressive]}
-    files = [_written(coder, header(way), find(coder), identifiers) for way, find in ways.items()]
+    scripts = [(way, find(coder)) for way, find in ways.items()]
+    most = STUFFED * min(script_bits(script) for _, script in scripts)
+    files = [
+        _written(coder, header(way), script, identifiers)
+        for way, script in scripts
+        if script_bits(script) <= most
+    ]
     return min(files, key=lambda written: len(written.data))
 
 
