@@ -34,6 +34,7 @@ from gradpress.descent import (
     Guarded,
     GuardedRounds,
     InteriorPoint,
+    InTurn,
     Momentum,
     ProximalGradient,
     Sampled,
@@ -379,3 +380,14 @@ def test_single_precision_stays_single(method):
     problem.evaluate = single
     last = list(iterate(problem, problem.start, method, max_steps=4))[-1]
     assert last.params.dtype == np.float32
+
+
+@pytest.mark.parametrize("steps", [0, 1, 4])
+def test_methods_in_turn_are_one_and_then_the_other(steps):
+    first, second, total = Momentum(constant(1e-4)), LBFGS(), 9
+    together = list(
+        iterate(rosenbrock(), rosenbrock().start, InTurn(first, steps, second), max_steps=total)
+    )
+    (*_, half) = iterate(rosenbrock(), rosenbrock().start, first, max_steps=steps)
+    after = values(rosenbrock(), second, total - steps, half.params)
+    assert [step.value for step in together[steps:]] == after
