@@ -52,6 +52,10 @@ class Aim:
         sign = -1 if isinstance(self.pursuit.goal, TargetSize) else 1
         return sign * self.excess(encoding) >= -0.5 * self.pursuit.margin
 
+    def near(self, encoding: Encoding) -> bool:
+        """Whether it is kept with little to spare."""
+        return self.kept(encoding) and abs(self.excess(encoding)) <= self.pursuit.margin
+
 
 @dataclass(frozen=True)
 class Course:

@@ -97,13 +97,13 @@ def _measured(
 
 def _exchanged(objective: PerceptualObjective, draft: Draft, aim: Aim, rate: float) -> Approach:
     """By exchanges with proposals; where those do not lead to the goal, from steps made anew."""
-    near, left = 2 * CLOSE * aim.pursuit.margin, MAX_PROPOSALS
+    left = MAX_PROPOSALS
     found: Exchange | None = None
     while True:
         if found is not None:
             draft = _priced(found, aim)
         for attempt in range(left):
-            if found is not None and abs(aim.excess(draft.encoding)) <= near:
+            if found is not None and aim.near(draft.encoding):
                 break
             found = _proposed(objective, draft, aim, rate, attempt)
             draft, left = _priced(found, aim), left - 1
