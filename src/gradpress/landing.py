@@ -27,8 +27,6 @@ AHEAD = 0.6
 """Part of what λ alone would need to meet the goal that it is made at, if that is more."""
 MAX_PROPOSALS = 6
 """Of all that is tried to bring the goal within reach."""
-AFRESH = 3
-"""Further ones after a start afresh."""
 MAX_PRICES = 8
 """Tries of one proposal."""
 STEEP = 0.25
@@ -96,20 +94,24 @@ def _measured(
 
 
 def _exchanged(objective: PerceptualObjective, draft: Draft, aim: Aim, rate: float) -> Approach:
-    """By exchanges with proposals; where those do not lead to the goal, from steps made anew."""
+    """By exchanges with proposals; where slopes do not lead to the goal, as on graphics, by λ."""
     left = MAX_PROPOSALS
     found: Exchange | None = None
-    while True:
+    while left:
         if found is not None:
             draft = _priced(found, aim)
         for attempt in range(left):
             if found is not None and aim.near(draft.encoding):
                 break
-            found = _proposed(objective, draft, aim, rate, attempt)
-            draft, left = _priced(found, aim), left - 1
-        if not aim.kept(draft.encoding):
-            draft, found, left = _anew(objective, draft, aim), None, left or AFRESH
+            found, left = _proposed(objective, draft, aim, rate, attempt), left - 1
+            nearer = _priced(found, aim)
+            off = abs(aim.excess(nearer.encoding))
+            if off > abs(aim.excess(draft.encoding)) and not aim.near(nearer.encoding):
+                left = 0
+                break
+            draft = nearer
         aim = yield draft.encoding
+    yield from _mixed(objective, draft, aim)
 
 
 def _proposed(
