@@ -1,8 +1,8 @@
 """Descent on a loss that sees like a person: find λ, choose the layout, descend, land.
 
-λ is searched first on plain quantisations of the original, which cost little; the descent then
-runs at one λ, so that J falls from step to step; at the end λ alone is moved until the goal is
-met. The descent raises the quality at a given λ: the first search aims so much lower.
+λ is searched first on plain quantisations of the original, which cost little; the descent raises the
+quality at a given λ, so that the search aims so much lower. Steps down the gradient come first, then
+proposals of which every coefficient takes what lowers J, while λ follows the goal.
 """
 
 from __future__ import annotations
