@@ -1,8 +1,8 @@
 """Descent on a loss that sees like a person: find λ, choose the layout, descend, land.
 
-λ is searched first on plain quantisations of the original, which cost little; the descent raises the
-quality at a given λ, so that the search aims so much lower. Steps down the gradient come first, then
-proposals of which every coefficient takes what lowers J, while λ follows the goal.
+λ is searched first on plain quantisations of the original, which cost little; the descent raises
+the quality at a given λ, so that the search aims so much lower. Steps down the gradient come first,
+then proposals of which every coefficient takes what lowers J, while λ follows the goal.
 """
 
 from __future__ import annotations
