@@ -106,7 +106,7 @@ def first_order(objective, encoding):
     )
 
 
-def test_what_judges_counts_alike(planes):
+def test_what_judges_has_its_share(planes):
     recipe = RECIPES["perceptual"]
     objective = objective_of(planes, recipe.blend(planes))
     encoding = objective.plain(LAGRANGIAN)
@@ -117,7 +117,8 @@ def test_what_judges_counts_alike(planes):
         first_order(replace(held, loss=Blend((part,)), anchor=0.0), encoding)
         for part in held.loss.parts
     ]
-    assert costs == pytest.approx([costs[0]] * 4, rel=1e-3)
+    counts = [1.0, 1.0, *(weight for weight, _ in judges.parts)]
+    assert costs == pytest.approx([costs[0] * count for count in counts], rel=1e-3)
     assert first_order(held, encoding) == pytest.approx(first_order(objective, encoding), rel=1e-3)
 
 

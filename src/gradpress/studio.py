@@ -49,7 +49,7 @@ class Studio:
     origin: Origin | None = None
     """The coefficients that the picture was decoded from."""
     judges: Blend = NOTHING
-    """What D holds as much of as of each part of the loss; nothing where that is all it holds."""
+    """What D holds too, by what it counts beside a part of the loss."""
     opening: Blend = NOTHING
     """What is added to the loss in the first steps."""
 

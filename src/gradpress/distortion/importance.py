@@ -58,10 +58,11 @@ class Important:
 
 
 def emphasised(blend: Blend, reference: Picture, importance: Weights | None) -> Blend:
-    """The blend with errors weighed by importance; itself without any."""
-    if importance is None or not blend.parts:
+    """The blend with its parts' errors weighed by importance; itself without any."""
+    if importance is None:
         return blend
-    return Blend(((1.0, Important(blend, reference, np.sqrt(importance))),))
+    magnified = np.sqrt(importance)
+    return Blend(tuple((w, Important(part, reference, magnified)) for w, part in blend.parts))
 
 
 def read_importance(mask: Mask, width: int, height: int, max_pixels: int) -> Weights:

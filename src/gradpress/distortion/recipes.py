@@ -20,6 +20,9 @@ from gradpress.distortion.ssimulacra2 import KEPT_PIXELS, Ssimulacra2Error
 from gradpress.jpeg.visibility import Sight
 from gradpress.workers import SERIAL, Workers
 
+DEAR = 0.5
+"""How much Butteraugli counts where all of a descent looks at it (``notes/``)."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -68,11 +71,15 @@ class Recipe:
         return Blend(tuple(parts))
 
     def judges(self, reference: Picture, workers: Workers = SERIAL, *, dear: bool) -> Blend:
-        """Prepare what the default loss also holds: luma's error, and what is dear if wanted."""
+        """Prepare what the default loss also holds: luma's error, and what is dear if wanted.
+
+        The weights say how much they count beside a part of the blend.
+        """
         if not self.opening:
             return NOTHING
         further = self.opened(reference, workers).parts if dear else ()
-        return Blend(((1.0, LumaError.of(reference, workers)), *further))
+        luma = (1.0, LumaError.of(reference, workers))
+        return Blend((luma, *((DEAR, part) for _, part in further)))
 
     def opened(self, reference: Picture, workers: Workers = SERIAL) -> Blend:
         """Prepare what is added to the blend in the first steps; nothing is left of it later."""

@@ -9,6 +9,7 @@ a block and its neighbours, or over all blocks by frequency, says what the weigh
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import starmap
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,25 +59,26 @@ class Appraisal:
     """What the errors of an encoding cost each part of a loss."""
 
     errors: Coefficients
-    parts: tuple[tuple[Loss, tuple[_Cost, ...]], ...]
-    """Costs by component."""
+    parts: tuple[tuple[float, Loss, tuple[_Cost, ...]], ...]
+    """How much each counts, and its costs by component."""
 
 
 def appraise(objective: PerceptualObjective, encoding: Encoding, further: Blend) -> Appraisal:
-    """By the parts of the objective's loss, and by further ones."""
+    """By the parts of the objective's loss, and by further ones, which count by their weights."""
     layout, workers = objective.layout, objective.workers
     coefficients = dequantised(encoding.symbols, workers)
     errors = tuple(c - o for c, o in zip(coefficients, objective.original, strict=True))
     samples = model.samples_of(coefficients, layout, workers)
     shown = model.shown(encoding.symbols, workers)
 
-    def one(part: Loss) -> tuple[Loss, tuple[_Cost, ...]]:
+    def one(count: float, part: Loss) -> tuple[float, Loss, tuple[_Cost, ...]]:
         _, by_sample = part.value_and_gradient(shown)
         gradient = model.pull_back(samples, by_sample, layout, workers)
-        return part, tuple(_cost(g, e, workers) for g, e in zip(gradient, errors, strict=True))
+        costs = (_cost(g, e, workers) for g, e in zip(gradient, errors, strict=True))
+        return count, part, tuple(costs)
 
-    every = (*objective.loss.parts, *further.parts)
-    return Appraisal(errors, tuple(one(part) for _, part in every))
+    every = (*((1.0, part) for _, part in objective.loss.parts), *further.parts)
+    return Appraisal(errors, tuple(starmap(one, every)))
 
 
 def weighed(
@@ -88,7 +90,7 @@ def weighed(
     many times as much (``plain``).
     """
     workers, errors = objective.workers, appraisal.errors
-    costs = [(1.0, cost) for _, cost in appraisal.parts[: len(objective.loss.parts)]]
+    costs = [(1.0, cost) for _, _, cost in appraisal.parts[: len(objective.loss.parts)]]
     if plain:
         gains = model.gain(objective.layout)
         squares = tuple(_cost(e * gain, e, workers) for e, gain in zip(errors, gains, strict=True))
@@ -106,21 +108,21 @@ def weighed(
 
 
 def balanced(objective: PerceptualObjective, appraisal: Appraisal) -> PerceptualObjective:
-    """The objective with its loss's parts, and further ones appraised, so that all count alike.
+    """The objective with its loss's parts, and further ones appraised, as much as they count.
 
-    What errors cost each part is brought to the same. All together cost what they did before, so
-    that λ stays worth as much.
+    Of what errors cost, each has its share. All together cost what they did before, so that λ stays
+    worth as much.
     """
-    costs = [sum(float(c.by_frequency.sum()) for c in cost) for _, cost in appraisal.parts]
-    parts = [(part, cost) for (part, _), cost in zip(appraisal.parts, costs, strict=True)]
-    parts = [(part, cost) for part, cost in parts if cost > 0]
+    costs = [sum(float(c.by_frequency.sum()) for c in cost) for *_, cost in appraisal.parts]
+    counted = zip(appraisal.parts, costs, strict=True)
+    parts = [(count, part, cost) for (count, part, _), cost in counted if cost > 0]
     if not parts:
         return objective
     seen = sum(2 * objective.visible.error(i, e) for i, e in enumerate(appraisal.errors))
     own = zip(objective.loss.parts, costs, strict=False)
     before = objective.anchor * seen + sum(weight * cost for (weight, _), cost in own)
-    share = max(before - ANCHOR * seen, 0.0) / len(parts)
-    blend = Blend(tuple((share / cost, part) for part, cost in parts))
+    share = max(before - ANCHOR * seen, 0.0) / sum(count for count, *_ in parts)
+    blend = Blend(tuple((share * count / cost, part) for count, part, cost in parts))
     return replace(objective, loss=blend, anchor=ANCHOR)
 
 
