@@ -14,6 +14,7 @@ from dataclasses import replace
 from gradpress.course import FARTHEST, Aim, held
 from gradpress.descent import Step
 from gradpress.jpeg.exchange import Exchange, exchange
+from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding, mixed
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.polish import proposed
@@ -59,9 +60,15 @@ def land(
     last: Step[Encoding],
     aim: Aim,
     rate: float,
+    slope: Coefficients | None = None,
 ) -> Iterator[tuple[Step[Encoding], Measured]]:
-    """Measured encodings nearer and nearer to the goal, from the end of a descent."""
-    yield from _measured(objective, _exchanged(objective, draft, aim, rate), aim, last)
+    """Measured encodings nearer and nearer to the goal, from the end of a descent.
+
+    The draft's slope need not be found again if it is known.
+    """
+    exchanged = _exchanged(objective, draft, aim, rate, slope)
+    del slope  # its memory is free when an encoding is measured
+    yield from _measured(objective, exchanged, aim, last)
 
 
 def settle(
@@ -93,7 +100,13 @@ def _measured(
         candidate = approach.send(replace(aim, error=error))
 
 
-def _exchanged(objective: PerceptualObjective, draft: Draft, aim: Aim, rate: float) -> Approach:
+def _exchanged(
+    objective: PerceptualObjective,
+    draft: Draft,
+    aim: Aim,
+    rate: float,
+    slope: Coefficients | None,
+) -> Approach:
     """By exchanges with proposals; where slopes do not lead to the goal, as on graphics, by λ."""
     left = MAX_PROPOSALS
     found: Exchange | None = None
@@ -103,7 +116,9 @@ def _exchanged(objective: PerceptualObjective, draft: Draft, aim: Aim, rate: flo
         for attempt in range(left):
             if found is not None and aim.near(draft.encoding):
                 break
-            found, left = _proposed(objective, draft, aim, rate, attempt), left - 1
+            slope = objective.evaluate(draft).gradient if slope is None else slope
+            found, left = _proposed(objective, draft, slope, aim, rate, attempt), left - 1
+            slope = None
             nearer = _priced(found, aim)
             off = abs(aim.excess(nearer.encoding))
             if off > abs(aim.excess(draft.encoding)) and not aim.near(nearer.encoding):
@@ -115,17 +130,21 @@ def _exchanged(objective: PerceptualObjective, draft: Draft, aim: Aim, rate: flo
 
 
 def _proposed(
-    objective: PerceptualObjective, draft: Draft, aim: Aim, rate: float, attempt: int
+    objective: PerceptualObjective,
+    draft: Draft,
+    slope: Coefficients,
+    aim: Aim,
+    rate: float,
+    attempt: int,
 ) -> Exchange:
     """What lies between a draft and a proposal on the side where the goal is."""
     encoding, excess = draft.encoding, aim.excess(draft.encoding)
     ahead = AHEAD * abs(excess / response_of(aim.pursuit.goal).priced)
     stride = math.copysign(min(max(ahead, STRIDES[0]) * 2**attempt, STRIDES[1]), excess)
     factor = held(encoding.lagrangian * math.exp(stride), aim.bounds) / encoding.lagrangian
-    gradient = objective.evaluate(draft).gradient
-    proposal = proposed(objective, draft, gradient, rate, factor)
+    proposal = proposed(objective, draft, slope, rate, factor)
     there = objective.evaluate(proposal).gradient
-    return exchange(objective, draft, proposal, (gradient, there))
+    return exchange(objective, draft, proposal, (slope, there))
 
 
 def _priced(found: Exchange, aim: Aim) -> Draft:

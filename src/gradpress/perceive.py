@@ -11,7 +11,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 from gradpress.by_method import Descent, begun, descend_by_method
 from gradpress.course import Aim, Course
@@ -65,7 +64,7 @@ def descend_perceptually(
         loss = partial(studio.loss_of, objective)
         yield from descend_by_method(chosen, aim, studio.planes, loss)
         return
-    known: Any = Once(objective)  # for the landing too
+    known = Once(objective)  # for the landing too
     notes: list[str] = []
     course = Course(None if plain else aim, effort.steps, effort.proposals)
     method = method_of(
@@ -79,8 +78,9 @@ def descend_perceptually(
         yield last, None
         if (stuck and not effort.proposals) or pursuit.is_late():
             break
-    if not plain:
-        yield from land(known, draft, last, aim, choice.rate)
+    if plain:
+        return
+    yield from land(objective, draft, last, aim, choice.rate, known.take(draft).gradient)
 
 
 def method_of(

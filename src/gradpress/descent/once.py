@@ -28,5 +28,10 @@ class Once(Generic[P, G]):
             self.evaluations += 1
         return self._latest[1]
 
+    def take(self, params: P) -> Evaluation[G]:
+        """The same; it is not kept any more."""
+        evaluation, self._latest = self.evaluate(params), None
+        return evaluation
+
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
         return getattr(self._objective, name)

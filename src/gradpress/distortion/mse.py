@@ -58,14 +58,9 @@ class LumaError:
     It is blind to colour, and meant to stand beside losses that are not.
     """
 
-    luma: NDArray[np.float32]
-    """``(H, W)`` of the reference."""
+    reference: Picture
+    """``(C, H, W)`` planes in [0, 255], grey or RGB."""
     workers: Workers = SERIAL
-
-    @classmethod
-    def of(cls, reference: Picture, workers: Workers = SERIAL) -> LumaError:
-        """Prepare ``(C, H, W)`` planes in [0, 255], grey or RGB."""
-        return cls(luma_of(reference), workers)
 
     def value(self, decoded: Picture) -> float:
         """D; shapes are ``(C, H, W)``."""
@@ -74,7 +69,7 @@ class LumaError:
             error = self._error(decoded, begin, end)
             return float(np.vdot(error, error))
 
-        return float(sum(self.workers.rows(len(self.luma), run)))
+        return float(sum(self.workers.rows(self.reference.shape[1], run)))
 
     def value_and_gradient(self, decoded: Picture) -> tuple[float, Picture]:
         """D and its gradient."""
@@ -86,10 +81,10 @@ class LumaError:
             np.multiply(2 * shares[:, np.newaxis, np.newaxis], error, out=gradient[:, begin:end])
             return float(np.vdot(error, error))
 
-        return float(sum(self.workers.rows(len(self.luma), run))), gradient
+        return float(sum(self.workers.rows(self.reference.shape[1], run))), gradient
 
     def _error(self, decoded: Picture, begin: int, end: int) -> NDArray[np.float32]:
-        return luma_of(decoded[:, begin:end]) - self.luma[begin:end]
+        return luma_of(decoded[:, begin:end]) - luma_of(self.reference[:, begin:end])
 
 
 _LUMA = YCC_FROM_RGB[0].astype(np.float32)

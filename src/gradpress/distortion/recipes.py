@@ -78,7 +78,7 @@ class Recipe:
         if not self.opening:
             return NOTHING
         further = self.opened(reference, workers).parts if dear else ()
-        luma = (1.0, LumaError.of(reference, workers))
+        luma = (1.0, LumaError(reference, workers))
         return Blend((luma, *((DEAR, part) for _, part in further)))
 
     def opened(self, reference: Picture, workers: Workers = SERIAL) -> Blend:
