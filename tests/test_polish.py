@@ -21,7 +21,7 @@ from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.perceptual import Draft
 from gradpress.metrics import metric
 from gradpress.polish import PROPOSALS, Polish, proposed
-from gradpress.search import Pursuit, scorers
+from gradpress.search import Pursuit, answered, scorers
 from gradpress.studio import Studio
 from gradpress.workers import SERIAL
 
@@ -152,3 +152,13 @@ def test_the_course_follows_the_excess(planes, studio, objective):
 def test_more_evaluations_lift_more(goal):
     lifts = [lift_of(goal, evaluations) for evaluations in (1, 4, 8, 24)]
     assert 0 < lifts[0] < lifts[1] < lifts[2] <= lifts[3]
+
+
+def test_an_answer_is_the_slope_of_a_line_within_reason():
+    def line(x):
+        return 3.0 - 1.5 * x
+
+    assert answered(1.0, (0.0, line(0.0)), 2.0, line(2.0), 2.0) == pytest.approx(1.5)
+    assert answered(1.0, (0.0, line(0.0)), 2.0, line(2.0), 1.0) == 1.0
+    assert answered(8.0, (0.0, line(0.0)), 2.0, line(2.0), 1.0) == 2.0
+    assert answered(8.0, None, 2.0, 1.0, 1.0) == answered(8.0, (2.0, 1.0), 2.0, 1.0, 1.0) == 8.0

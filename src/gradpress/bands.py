@@ -33,7 +33,7 @@ from gradpress.methods import PROXIMAL
 from gradpress.metrics import Metric
 from gradpress.outset import BOUNDS
 from gradpress.perceive import descend_perceptually, method_of
-from gradpress.search import Measured, Pursuit, response_of, scorers
+from gradpress.search import Measured, Pursuit, answered, response_of, scorers
 from gradpress.studio import Studio, mosaic, mosaic_of
 from gradpress.workers import Workers
 
@@ -171,10 +171,9 @@ class Panorama:
             ends[excess >= 0] = excess, encoding, terms
             if len(ends) == 2:
                 break
-            if before is not None:
-                answered = (before[1] - excess) / math.log(lagrangian / before[0])
-                slope = min(max(answered, slope / 4), slope)
-            before, x = (lagrangian, excess), BOLD * excess / slope
+            x = math.log(lagrangian)
+            slope, before = answered(slope, before, x, excess, 1.0), (x, excess)
+            x = BOLD * excess / slope
             lagrangian = held(lagrangian * math.exp(min(max(x, -1.0), 1.0)), BOUNDS)
         else:
             return

@@ -86,7 +86,7 @@ def descend_by_method(
     for step in steps_of(descent, planes, loss):
         if best is None or step.value < best.value:
             best = step
-        last = _encoded(step)
+        last = encoded(step)
         yield last, None
     if best is not None and not isinstance(aim.pursuit.goal, Lagrangian):
         yield from land(descent.objective, best.params, last, aim, PROXIMAL.rate)
@@ -99,7 +99,8 @@ def steps_of(descent: Descent, planes: Picture, loss: Loss) -> Iterator[Step[Dra
     return _on_targets(descent)
 
 
-def _encoded(step: Step[Draft]) -> Step[Encoding]:
+def encoded(step: Step[Draft]) -> Step[Encoding]:
+    """The same step of a draft's encoding."""
     return Step(
         step.index, step.params.encoding, step.value, step.terms, None, None,
         step.seconds, step.evaluations, step.note,
@@ -229,10 +230,10 @@ def _inside(descent: Descent, pursuit: Pursuit) -> Iterator[tuple[Step[Encoding]
     for step in iterate(descent.objective, draft, method, max_steps=descent.choice.iterations):
         stuck = step.index > 0 and step.params.targets is draft.targets
         draft = step.params
-        yield replace(_encoded(step), note=descent.choice.stuck if stuck else ""), None
+        yield replace(encoded(step), note=descent.choice.stuck if stuck else ""), None
         if descent.is_over(step):
             break
     draft = method.last(descent.objective, step.params)
-    last = _encoded(_whole(descent, step.index + 1, draft, step.seconds, step.evaluations))
+    last = encoded(_whole(descent, step.index + 1, draft, step.seconds, step.evaluations))
     measured = pursuit.measure(last.params)
     yield replace(last, measured=pursuit.score(last.params, measured)), measured

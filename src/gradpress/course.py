@@ -12,6 +12,8 @@ from gradpress.search import Pursuit, response_of
 
 FARTHEST = 0.3
 """Change of log λ that one step may make."""
+CLOSE = 0.5
+"""Part of the margin that an estimate may be off the aim."""
 BEYOND = 8.0
 """Margins beyond the aim that a descent makes for: the way down from there is the better one."""
 LIFT = 8.6
@@ -50,7 +52,7 @@ class Aim:
     def kept(self, encoding: Encoding) -> bool:
         """Whether the goal is about kept."""
         sign = -1 if isinstance(self.pursuit.goal, TargetSize) else 1
-        return sign * self.excess(encoding) >= -0.5 * self.pursuit.margin
+        return sign * self.excess(encoding) >= -CLOSE * self.pursuit.margin
 
     def near(self, encoding: Encoding) -> bool:
         """Whether it is kept with little to spare."""

@@ -11,14 +11,14 @@ import time
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 
-from gradpress.course import FARTHEST, Aim, held
+from gradpress.course import CLOSE, FARTHEST, Aim, held
 from gradpress.descent import Step
 from gradpress.jpeg.exchange import Exchange, exchange
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding, mixed
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.polish import proposed
-from gradpress.search import Bracket, Measured, response_of
+from gradpress.search import Bracket, Measured, answered, response_of
 
 MAX_LANDING = 8
 """Encodings that are measured near the goal."""
@@ -46,9 +46,8 @@ MAX_SIDES = 6
 """Moves of λ until the goal lies between two encodings."""
 MAX_MIXES = 10
 """Mixtures of those two."""
-CLOSE, ROUGH = 0.5, 0.8
-"""Parts of the margin that an estimate may be off the aim: usually, and to be quick."""
-
+ROUGH = 0.8
+"""Part of the margin that an estimate may be off the aim, to be quick; usually it is CLOSE."""
 
 Approach = Generator[Encoding, Aim, None]
 """Encodings as near to the aim as can be; each answer is the aim with the estimates corrected."""
@@ -164,9 +163,7 @@ def _priced(found: Exchange, aim: Aim) -> Draft:
         sides[side] = min(sides.get(side, (math.inf, draft)), (abs(excess), draft), key=_off)
         if abs(x) == MAX_PRICE:
             break
-        if before is not None:  # what is known of the slope, within reason
-            answered = (before[1] - excess) / (x - before[0])
-            slope = min(max(answered, slope / 4), 2 * slope)
+        slope = answered(slope, before, x, excess, 2.0)
         bracket = bracket.with_point(x, excess, before and before[1])
         before, between = (x, excess), bracket.secant()
         x = x + BOLD * excess / slope if between is None else between

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from gradpress.by_method import Descent, begun, descend_by_method
+from gradpress.by_method import Descent, begun, descend_by_method, encoded
 from gradpress.course import Aim, Course
 from gradpress.descent import Evaluation, InTurn, Once, Schedule, Step, iterate
 from gradpress.distortion.blend import NOTHING, Blend
@@ -74,7 +74,7 @@ def descend_perceptually(
     for step in iterate(known, draft, method, max_steps=total, tolerance=choice.tolerance):
         stuck, draft = step.params is draft and step.index > 0, step.params
         gauge.learn(draft.encoding, step.terms)
-        last = _encoded(step, "".join(notes[-1:]))
+        last = encoded(replace(step, note="".join(notes[-1:])))
         yield last, None
         if (stuck and not effort.proposals) or pursuit.is_late():
             break
@@ -96,13 +96,6 @@ def method_of(
     rate = choice.scheduled(choice.rate, max(course.steps, 1))
     chase = Chase(course, rate, fits, told, opening, openings)
     return InTurn(chase, course.steps, Polish(course, choice.rate, fits))
-
-
-def _encoded(step: Step[Draft], note: str) -> Step[Encoding]:
-    return Step(
-        step.index, step.params.encoding, step.value, step.terms, None, None, step.seconds,
-        step.evaluations, note,
-    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -299,6 +299,18 @@ class Bracket:
         return self.above[0] + min(max(share, 0.1), 0.9) * (self.below[0] - self.above[0])
 
 
+def answered(
+    slope: float, before: tuple[float, float] | None, x: float, value: float, steepest: float
+) -> float:
+    """How steeply a function falls by the last two points; far from what was thought only so far.
+
+    It is as was thought while there is one point, or x has not moved.
+    """
+    if before is None or x == before[0]:
+        return slope
+    return min(max((before[1] - value) / (x - before[0]), slope / 4), steepest * slope)
+
+
 def descend(
     first: Encoding, objective: JpegObjective, pursuit: Pursuit, sweeps: int
 ) -> Iterator[tuple[Step[Encoding], Measured]]:

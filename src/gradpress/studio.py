@@ -76,6 +76,8 @@ class Studio:
 
         Where the user says what is important, the weights stay as they are.
         """
+        if self.importance is not None and not self.judges.parts:
+            return objective
         appraisal = appraise(objective, objective.plain(lagrangian), self.judges)
         if self.importance is None:
             objective = weighed(objective, appraisal, self.recipe.plain)

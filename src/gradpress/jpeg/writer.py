@@ -25,8 +25,6 @@ MAX_SEGMENT = 65533
 
 MAX_SIDE = 65535
 """Pixels across or down (T.81, B.2.2)."""
-
-
 STUFFED = 1.02
 """More than byte stuffing makes of data: what has so many more bits is not written to be sure."""
 
