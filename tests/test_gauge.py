@@ -43,7 +43,8 @@ def drafts_of(studio):
 def test_what_is_learnt_is_what_is_estimated(studio):
     objective, drafts = drafts_of(studio)
     pursuit = pursuit_of(studio, "ssimulacra2", 70)
-    asked, told = (gauge_of(pursuit, studio.loss, drafts[0].encoding) for _ in range(2))
+    rough, first = Gauge(pursuit.estimated_excess), drafts[0].encoding
+    asked, told = (gauge_of(pursuit, studio.loss, first, rough) for _ in range(2))
     for draft in drafts:
         told.learn(draft.encoding, objective.evaluate(draft).terms)
         assert told(draft.encoding) == pytest.approx(asked(draft.encoding), abs=1e-4)
@@ -54,9 +55,11 @@ def test_what_is_learnt_is_what_is_estimated(studio):
 def test_nothing_is_learnt_of_a_metric_that_no_part_measures(studio):
     _, (draft, _) = drafts_of(studio)
     pursuit = pursuit_of(studio, "psnr", 33)
-    gauge = gauge_of(pursuit, studio.loss, None)
+    rough = Gauge(pursuit.estimated_excess)
+    gauge = gauge_of(pursuit, studio.loss, draft.encoding, rough)
     gauge.learn(draft.encoding, Terms(0.0, 0.0, (0.0, 0.0, 0.0)))
-    assert gauge(draft.encoding) == pursuit.estimated_excess(draft.encoding)
+    exact = pursuit.excess(pursuit.measure(draft.encoding))
+    assert gauge(draft.encoding) == pytest.approx(exact, abs=1e-9)
 
 
 def test_the_latest_are_remembered(studio):

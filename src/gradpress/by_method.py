@@ -124,12 +124,12 @@ def descend_by_pixel(
 
     objective = pixel_objective(start, blend(planes), curvature)
     bounds = (curvature / 2 * LAGRANGIANS[0], curvature / 2 * LAGRANGIANS[1])
+    aim = Aim(pursuit, Gauge(pursuit.estimated_excess), bounds)
     draft = Draft(start.targets, first)
     if not isinstance(pursuit.goal, Lagrangian):
-        draft = scaled_to_goal(objective, first, pursuit, bounds)
+        draft = scaled_to_goal(objective, first, aim)
     draft = begun(objective, draft, choice)
     descent = Descent(objective, draft, choice, evaluations, pursuit.is_late)
-    aim = Aim(pursuit, Gauge(pursuit.estimated_excess), bounds)
     yield from descend_by_method(descent, aim, planes, blend)
 
 

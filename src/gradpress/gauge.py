@@ -46,12 +46,12 @@ class Gauge:
         return estimate - self._error
 
 
-def gauge_of(pursuit: Pursuit, loss: Blend, encoding: Encoding | None) -> Gauge:
-    """Estimates of the excess, less what that of an encoding is off."""
+def gauge_of(pursuit: Pursuit, loss: Blend, encoding: Encoding, rough: Gauge) -> Gauge:
+    """Estimates of the excess, less what a rough one of an encoding is off."""
     read = _reader(pursuit, loss)
-    if encoding is None or not isinstance(pursuit.goal, Target):
+    if not isinstance(pursuit.goal, Target):
         return Gauge(pursuit.estimated_excess, read)
-    error = pursuit.estimated_excess(encoding) - pursuit.excess(pursuit.measure(encoding))
+    error = rough(encoding) - pursuit.excess(pursuit.measure(encoding))
     return Gauge(pursuit.estimated_excess, read, error)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 from gradpress.course import CLOSE, FARTHEST, Aim, held
@@ -32,6 +32,8 @@ MAX_PRICES = 8
 """Tries of one proposal."""
 STEEP = 0.25
 """How the goal answers to the price of an exchange, as a part of how it does to λ, at first."""
+PLAIN = 0.33
+"""The same of λ where the original is quantised, with the steps as they are."""
 BOLD = 1.1
 """Part of the way to the goal that a price goes while the goal is not passed."""
 MAX_PRICE = 3.0
@@ -74,7 +76,7 @@ def settle(
     objective: PerceptualObjective, draft: Draft, aim: Aim
 ) -> Iterator[tuple[Step[Encoding], Measured]]:
     """The same from the original's draft at about the right λ, without a slope: quickly."""
-    yield from _measured(objective, _mixed(objective, draft, aim), aim, None)
+    yield from _measured(objective, _requantised(objective, draft, aim), aim, None)
 
 
 def _measured(
@@ -146,16 +148,47 @@ def _proposed(
     return exchange(objective, draft, proposal, (slope, there))
 
 
+def _requantised(objective: PerceptualObjective, draft: Draft, aim: Aim) -> Approach:
+    """By λ alone."""
+    while True:
+
+        def at(lagrangian: float, draft: Draft = draft, aim: Aim = aim) -> Draft:
+            return objective.requantised(draft, held(lagrangian, aim.bounds))
+
+        if abs(aim.excess(draft.encoding)) > ROUGH * aim.pursuit.margin:
+            draft = _met(objective, draft.encoding, at, aim, PLAIN, ROUGH)
+        if abs(aim.excess(draft.encoding)) > aim.pursuit.margin:
+            break
+        aim = yield draft.encoding
+    yield from _mixed(objective, draft, aim)
+
+
 def _priced(found: Exchange, aim: Aim) -> Draft:
-    """The choice at the price that meets the goal; blocks of two where prices pass it over."""
-    first, near = found.first.encoding, CLOSE * aim.pursuit.margin
-    slope = -STEEP * response_of(aim.pursuit.goal).priced
+    """The choice at the price that meets the goal."""
+    return _met(found.objective, found.first.encoding, found.at, aim, STEEP)
+
+
+def _met(
+    objective: PerceptualObjective,
+    first: Encoding,
+    at: Callable[[float], Draft],
+    aim: Aim,
+    steep: float,
+    near: float = CLOSE,
+) -> Draft:
+    """What meets the goal at some price of bits; blocks of two where prices pass it over.
+
+    ``steep`` is how the goal answers, as a part of how it does to λ; the estimate may be off the
+    aim by ``near``, a part of the margin.
+    """
+    near *= aim.pursuit.margin
+    slope = -steep * response_of(aim.pursuit.goal).priced
     bracket, x = Bracket(), aim.excess(first) / slope
     before: tuple[float, float] | None = None
     sides: dict[bool, tuple[float, Draft]] = {}
     for _ in range(MAX_PRICES):
         x = min(max(x, -MAX_PRICE), MAX_PRICE)
-        draft = found.at(first.lagrangian * math.exp(x))
+        draft = at(first.lagrangian * math.exp(x))
         excess = aim.excess(draft.encoding)
         if abs(excess) <= near:
             return draft
@@ -170,8 +203,7 @@ def _priced(found: Exchange, aim: Aim) -> Draft:
     if len(sides) < 2:
         return min(sides.values(), key=_off)[1]
     (_, above), (_, below) = sides[True], sides[False]
-    mixture = _between(found.objective, (above.encoding, below.encoding), aim)
-    return Draft(above.targets, mixture)
+    return Draft(above.targets, _between(objective, (above.encoding, below.encoding), aim))
 
 
 def _off(side: tuple[float, Draft]) -> float:

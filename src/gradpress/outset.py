@@ -11,22 +11,25 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from gradpress.course import lift_of
+from gradpress.course import Aim, lift_of
 from gradpress.distortion import Picture
 from gradpress.distortion.ssimulacra2 import WEIGHTS, scale_count
+from gradpress.gauge import Gauge
 from gradpress.goal import Goal, Lagrangian, Target
 from gradpress.jpeg import model
 from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import Layout
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.jpeg.start import find_lagrangian
-from gradpress.search import Pursuit, response_of
+from gradpress.search import response_of
 from gradpress.studio import Studio
 
 TOLERANCE = 0.1
 """Of the log of the first λ."""
 BOUNDS = (1e-2, 1e5)
 """λ below which hardly a bit is saved any more, and above which hardly one is left."""
+FLATTERED = 0.075
+"""Points of SSIMULACRA2 that a mosaic is scored too high, for each point below 92."""
 FLOOR = 0.25
 """Share of the blend's D that 4:2:0 must have before quantisation for finer chroma to be tried."""
 NARROW = 30.0
@@ -38,19 +41,19 @@ FINER = 0.06
 def start(
     studio: Studio,
     layouts: Sequence[Layout],
-    pursuit: Pursuit,
+    aim: Aim,
     evaluations: int,
-    bounds: tuple[float, float],
 ) -> tuple[PerceptualObjective, Draft]:
     """The layout of least J, coarse chroma first, and its draft at the λ that suits the goal."""
-    lift = lift_of(pursuit.goal, evaluations)
-    outset = _Outset(pursuit, lift, bounds, appraises=evaluations > 0)
-    quick = not evaluations and isinstance(pursuit.goal, Target)
+    goal = aim.pursuit.goal
+    outset = _Outset(aim, lift_of(goal, evaluations), appraises=evaluations > 0)
+    quick = not evaluations and isinstance(goal, Target)
     sample = studio.sampled() if quick else studio
     if sample is studio:
         return outset.best(studio, layouts)
     height, width = sample.planes.shape[1:]
-    small = replace(outset, pursuit=pursuit.of(sample.planes, sample.loss, sample.workers))
+    seen = aim.pursuit.of(sample.planes, sample.loss, sample.workers)
+    small = _Outset(Aim(seen, Gauge(seen.estimated_excess), aim.bounds), -_flattery(goal))
     _, draft = small.best(sample, [Layout(width, height, each.factors) for each in layouts])
     if draft.encoding.symbols.layout.factors != layouts[0].factors:
         return outset.best(studio, layouts)  # the seams speak for finer chroma too
@@ -58,22 +61,16 @@ def start(
     return objective, outset.scaled(objective, draft.encoding)
 
 
-def scaled_to_goal(
-    objective: PerceptualObjective,
-    found: Encoding,
-    pursuit: Pursuit,
-    bounds: tuple[float, float],
-) -> Draft:
+def scaled_to_goal(objective: PerceptualObjective, found: Encoding, aim: Aim) -> Draft:
     """The original quantised by an encoding's steps and prices at the λ that the goal needs."""
-    return _Outset(pursuit, 0.0, bounds).scaled(objective, found)
+    return _Outset(aim, 0.0).scaled(objective, found)
 
 
 @dataclass(frozen=True)
 class _Outset:
-    pursuit: Pursuit
+    aim: Aim
     lift: float
     """What the descent will add to the excess."""
-    bounds: tuple[float, float]
     appraises: bool = False
     """Whether weights are appraised."""
 
@@ -85,8 +82,8 @@ class _Outset:
         if len(layouts) == 1:
             return objective, draft
         floor = objective.unquantised()
-        narrow = NARROW * self.pursuit.margin / self.pursuit.ease
-        hopeless = self.pursuit.shows_excess(floor) < narrow
+        narrow = NARROW * self.aim.pursuit.margin / self.aim.pursuit.ease
+        hopeless = self.aim.pursuit.shows_excess(floor) < narrow
         if not hopeless and studio.loss.value(floor) < FLOOR * _value(studio, draft.encoding):
             return objective, draft
         for layout in layouts[1:]:
@@ -119,18 +116,18 @@ class _Outset:
 
     @property
     def _guess(self) -> float:
-        goal = self.pursuit.goal
+        goal = self.aim.pursuit.goal
         return goal.value if isinstance(goal, Lagrangian) else _guess(goal, self.lift)
 
     def _at_goal(self, draft_at: Callable[[float], Draft], guess: float) -> Draft:
-        if isinstance(self.pursuit.goal, Lagrangian):
-            return draft_at(self.pursuit.goal.value)
-        slope = response_of(self.pursuit.goal).scaled
+        if isinstance(self.aim.pursuit.goal, Lagrangian):
+            return draft_at(self.aim.pursuit.goal.value)
+        slope = response_of(self.aim.pursuit.goal).scaled
         return find_lagrangian(
             draft_at,
-            lambda draft: self.pursuit.estimated_excess(draft.encoding) + self.lift,
+            lambda draft: self.aim.excess(draft.encoding) + self.lift,
             guess,
-            self.bounds,
+            self.aim.bounds,
             tolerance=TOLERANCE * abs(slope),
             slope=slope,
         )
@@ -147,6 +144,15 @@ def bounds_of(goal: Goal, planes: Picture) -> tuple[float, float]:
     if small and isinstance(goal, Target) and goal.metric.name == "ssimulacra2":
         return BOUNDS[0], 2 * _guess(goal, 0.0)
     return BOUNDS
+
+
+def _flattery(goal: Goal) -> float:
+    """By how much a mosaic is scored above the whole picture, on photographs."""
+    match goal:
+        case Target(metric, value) if metric.name == "ssimulacra2":
+            return FLATTERED * max(92 - value, 0.0)
+        case _:
+            return 0.0
 
 
 def _guess(goal: Goal, lift: float) -> float:

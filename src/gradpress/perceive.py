@@ -17,7 +17,7 @@ from gradpress.course import Aim, Course
 from gradpress.descent import Evaluation, InTurn, Once, Schedule, Step, iterate
 from gradpress.distortion.blend import NOTHING, Blend
 from gradpress.effort import Effort
-from gradpress.gauge import gauge_of
+from gradpress.gauge import Gauge, gauge_of
 from gradpress.goal import Lagrangian
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding
@@ -51,14 +51,15 @@ def descend_perceptually(
 ) -> Iterator[tuple[Step[Encoding], Measured | None]]:
     """Steps of the descent, and then measured ones."""
     bounds = bounds_of(pursuit.goal, studio.planes)
-    objective, draft = start(studio, layouts, pursuit, effort.evaluations, bounds)
+    rough = Aim(pursuit, Gauge(pursuit.estimated_excess), bounds)
+    objective, draft = start(studio, layouts, rough, effort.evaluations)
     draft = begun(objective, draft, choice)
     plain = isinstance(pursuit.goal, Lagrangian)
-    gauge = gauge_of(pursuit, objective.loss, draft.encoding if effort.evaluations else None)
-    aim = Aim(pursuit, gauge, bounds)
     if not effort.evaluations and not plain:
-        yield from settle(objective, draft, aim)
+        yield from settle(objective, draft, rough)
         return
+    gauge = gauge_of(pursuit, objective.loss, draft.encoding, rough.gauge)
+    aim = Aim(pursuit, gauge, bounds)
     if choice.method != PROXIMAL.method:
         chosen = Descent(objective, draft, choice, effort.evaluations, pursuit.is_late)
         loss = partial(studio.loss_of, objective)

@@ -28,39 +28,60 @@ static inline float single_output(int term, float input, float last, float secon
     return fused(BY_LAST[term][0], last, fused(BY_SECOND[term][0], second, BY_INPUT[term][0] * input));
 }
 
+// Four outputs of a term from four sums of inputs and its last two outputs.
+struct Four {
+    float a, b, c, d;
+};
+static inline Four four_outputs(int t, Four s, float* last, float* before) {
+    const float *in = BY_INPUT[t], *one = BY_LAST[t], *two = BY_SECOND[t], x = *last, y = *before;
+    const float a = fused(one[0], x, fused(two[0], y, in[0] * s.a));
+    const float b = fused(one[1], x, fused(two[1], y, fused(in[0], s.b, in[1] * s.a)));
+    const float c = fused(one[2], x, fused(two[2], y, fused(in[0], s.c, fused(in[1], s.b, in[2] * s.a))));
+    const float v = fused(in[0], s.d, fused(in[1], s.c, fused(in[2], s.b, in[3] * s.a)));
+    const float d = fused(one[3], x, fused(two[3], y, v));
+    *before = c, *last = d;
+    return {a, b, c, d};
+}
+
+// The same for ROWS rows side by side, summed over terms.
+static void four_of_rows(const float* __restrict left, const float* __restrict right, float* __restrict last,
+                    float* __restrict before, float* __restrict out) {
+    for (int r = 0; r < ROWS; r++) {
+        const float *l = left + r, *q = right + r;
+        const Four sums = {l[0] + q[0], l[ROWS] + q[ROWS], l[2 * ROWS] + q[2 * ROWS], l[3 * ROWS] + q[3 * ROWS]};
+        const Four z = four_outputs(2, sums, last + 2 * ROWS + r, before + 2 * ROWS + r);
+        const Four y = four_outputs(1, sums, last + ROWS + r, before + ROWS + r);
+        const Four x = four_outputs(0, sums, last + r, before + r);
+        out[r] = x.a + (y.a + z.a);
+        out[ROWS + r] = x.b + (y.b + z.b);
+        out[2 * ROWS + r] = x.c + (y.c + z.c);
+        out[3 * ROWS + r] = x.d + (y.d + z.d);
+    }
+}
+
 // Blurs rows begin…begin + count (at most ROWS) of first × second along, or of first alone.
 // lanes holds 2 × ROWS × width floats.
 static void recursive_along(const float* first, const float* second, Index width, Index begin, Index count,
                             float* __restrict lanes, float* __restrict out) {
     float *__restrict in = lanes, *__restrict result = lanes + ROWS * width;
+    const float *rows[ROWS], *factors[ROWS];
     for (Index r = 0; r < ROWS; r++) {
         const Index at = (begin + (r < count ? r : 0)) * width;
-        if (second)
-            for (Index n = 0; n < width; n++) in[n * ROWS + r] = first[at + n] * second[at + n];
-        else
-            for (Index n = 0; n < width; n++) in[n * ROWS + r] = first[at + n];
+        rows[r] = first + at, factors[r] = second ? second + at : nullptr;
     }
+    if (second)
+        for (Index n = 0; n < width; n++)
+            for (Index r = 0; r < ROWS; r++) in[n * ROWS + r] = rows[r][n] * factors[r][n];
+    else
+        for (Index n = 0; n < width; n++)
+            for (Index r = 0; r < ROWS; r++) in[n * ROWS + r] = rows[r][n];
     float last[TERMS][ROWS] = {{0}}, before[TERMS][ROWS] = {{0}};
     const Index grouped = width - RADIUS + 1 - (GROUP - 1);
     Index n = 1 - RADIUS;
     while (n < width) {
         if (n >= 2 * GROUP && n < grouped) {
             const float *left = in + (n - RADIUS - 1) * ROWS, *right = in + (n + RADIUS - 1) * ROWS;
-            float total[GROUP][ROWS];
-            for (int t = TERMS - 1; t >= 0; t--)
-                for (int r = 0; r < ROWS; r++) {
-                    float sums[GROUP], value[GROUP];
-                    for (int k = 0; k < GROUP; k++) sums[k] = left[k * ROWS + r] + right[k * ROWS + r];
-                    for (int k = 0; k < GROUP; k++) {
-                        float v = BY_INPUT[t][k] * sums[0];
-                        for (int j = 1; j <= k; j++) v = fused(BY_INPUT[t][k - j], sums[j], v);
-                        v = fused(BY_SECOND[t][k], before[t][r], v);
-                        value[k] = fused(BY_LAST[t][k], last[t][r], v);
-                        total[k][r] = t == TERMS - 1 ? value[k] : value[k] + total[k][r];
-                    }
-                    before[t][r] = value[GROUP - 2], last[t][r] = value[GROUP - 1];
-                }
-            memcpy(result + n * ROWS, total, sizeof total);
+            four_of_rows(left, right, last[0], before[0], result + n * ROWS);
             n += GROUP;
             continue;
         }
@@ -76,8 +97,12 @@ static void recursive_along(const float* first, const float* second, Index width
         }
         n++;
     }
-    for (Index r = 0; r < count; r++)
-        for (Index i = 0; i < width; i++) out[(begin + r) * width + i] = result[i * ROWS + r];
+    const Index whole = width / 8 * 8;
+    for (Index i = 0; i < whole; i += 8)
+        for (Index r = 0; r < count; r++)
+            for (Index k = i; k < i + 8; k++) out[(begin + r) * width + k] = result[k * ROWS + r];
+    for (Index i = whole; i < width; i++)
+        for (Index r = 0; r < count; r++) out[(begin + r) * width + i] = result[i * ROWS + r];
 }
 
 // Blurs columns begin…begin + count (at most COLUMNS) across.

@@ -56,7 +56,7 @@ struct Ssimulacra2Kernels {
 
 extern const Ssimulacra2Kernels portable_ssimulacra2, avx2_ssimulacra2, avx512_ssimulacra2;
 
-constexpr int RECURSIVE_ROWS = 16, RECURSIVE_COLUMNS = 64;
+constexpr int RECURSIVE_ROWS = 8, RECURSIVE_COLUMNS = 64;
 constexpr int BLUR_REACH = 4, BLUR_TAPS = 2 * BLUR_REACH + 1, BLUR_PAD = 16;
 
 // Floats of scratch: three padded rows, and three rings of rows that were blurred along.
