@@ -7,7 +7,8 @@ import pytest
 
 from gradpress.jpeg.heat import bits_map, block_bits
 from gradpress.jpeg.params import FACTORS, Layout, Symbols
-from gradpress.jpeg.scans import Coder, baseline_script
+from gradpress.jpeg.scans import Coder
+from gradpress.jpeg.scripts import baseline_script
 from gradpress.jpeg.writer import baseline_bits
 
 

@@ -14,18 +14,11 @@ from hypothesis import strategies as st
 from test_model import LAYOUTS
 
 from gradpress.errors import GradpressError
-from gradpress.jpeg import scans, writer
+from gradpress.jpeg import scripts, writer
 from gradpress.jpeg.huffman import optimal_table
 from gradpress.jpeg.params import FACTORS, ZIGZAG, Layout, Symbols
-from gradpress.jpeg.scans import (
-    CodedScan,
-    Coder,
-    Scan,
-    Slot,
-    baseline_script,
-    progressive_script,
-    script_bits,
-)
+from gradpress.jpeg.scans import CodedScan, Coder, Scan, Slot
+from gradpress.jpeg.scripts import baseline_script, progressive_script, script_bits
 from gradpress.jpeg.writer import Metadata, baseline_bits, write
 
 jpeglib = pytest.importorskip("jpeglib")
@@ -234,7 +227,7 @@ def test_the_search_is_no_worse_than_one_scan_per_component():
 def test_a_large_picture_is_searched_on_some_of_its_rows(name):
     layout = Layout(1003, 777, FACTORS[name])
     symbols = symbols_of(layout, np.random.default_rng(1), 0.05, 6)
-    thin, share = scans._thinned(symbols)
+    thin, share = scripts._thinned(symbols)
     assert share > 1
     factor = layout.max_factors[1]
     assert thin.layout.mcus == (len(range(0, 777 // (8 * factor), share)), layout.mcus[1])

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gradpress.course import Aim, lift_of
 from gradpress.distortion import Picture
@@ -28,8 +28,6 @@ TOLERANCE = 0.1
 """Of the log of the first λ."""
 BOUNDS = (1e-2, 1e5)
 """λ below which hardly a bit is saved any more, and above which hardly one is left."""
-FLATTERED = 0.075
-"""Points of SSIMULACRA2 that a mosaic is scored too high, for each point below 92."""
 FLOOR = 0.25
 """Share of the blend's D that 4:2:0 must have before quantisation for finer chroma to be tried."""
 NARROW = 30.0
@@ -53,7 +51,7 @@ def start(
         return outset.best(studio, layouts)
     height, width = sample.planes.shape[1:]
     seen = aim.pursuit.of(sample.planes, sample.loss, sample.workers)
-    small = _Outset(Aim(seen, Gauge(seen.estimated_excess), aim.bounds), -_flattery(goal))
+    small = _Outset(Aim(seen, Gauge(seen.estimated_excess), aim.bounds), 0.0, plainly=True)
     _, draft = small.best(sample, [Layout(width, height, each.factors) for each in layouts])
     if draft.encoding.symbols.layout.factors != layouts[0].factors:
         return outset.best(studio, layouts)  # the seams speak for finer chroma too
@@ -73,12 +71,14 @@ class _Outset:
     """What the descent will add to the excess."""
     appraises: bool = False
     """Whether weights are appraised."""
+    plainly: bool = False
+    """Whether plain quantisations tell λ: what they lose is about what a mosaic is flattered."""
 
     def best(self, studio: Studio, layouts: Sequence[Layout]) -> tuple[PerceptualObjective, Draft]:
         """The layout of least J at the λ of the first one."""
         guess = self._guess
         objective = self._objective(studio, layouts[0], guess)
-        draft = self._at_goal(objective.first, guess)
+        draft = self._drafted(objective, guess)
         if len(layouts) == 1:
             return objective, draft
         floor = objective.unquantised()
@@ -94,7 +94,7 @@ class _Outset:
             theirs = _value(studio, challenge.encoding) + price * challenge.encoding.bits
             if hopeless or theirs < (1 - FINER) * ours:
                 hopeless = False
-                objective, draft = rival, self._at_goal(rival.first, price)
+                objective, draft = rival, self._drafted(rival, price)
             elif theirs > (1 + FINER) * ours:
                 break
         return objective, draft
@@ -103,6 +103,14 @@ class _Outset:
         """Weighed for this picture; what λ the errors are looked at for hardly matters."""
         objective = studio.objective(layout)
         return studio.appraised(objective, guess) if self.appraises else objective
+
+    def _drafted(self, objective: PerceptualObjective, guess: float) -> Draft:
+        """The original with steps and prices that suit the goal."""
+        if not self.plainly:
+            return self._at_goal(objective.first, guess)
+        original = objective.original
+        found = self._at_goal(lambda price: Draft(original, objective.plain(price)), guess)
+        return objective.first(found.encoding.lagrangian)
 
     def scaled(self, objective: PerceptualObjective, found: Encoding) -> Draft:
         """The whole picture's draft, by the steps and prices found on a mosaic of it."""
@@ -144,15 +152,6 @@ def bounds_of(goal: Goal, planes: Picture) -> tuple[float, float]:
     if small and isinstance(goal, Target) and goal.metric.name == "ssimulacra2":
         return BOUNDS[0], 2 * _guess(goal, 0.0)
     return BOUNDS
-
-
-def _flattery(goal: Goal) -> float:
-    """By how much a mosaic is scored above the whole picture, on photographs."""
-    match goal:
-        case Target(metric, value) if metric.name == "ssimulacra2":
-            return FLATTERED * max(92 - value, 0.0)
-        case _:
-            return 0.0
 
 
 def _guess(goal: Goal, lift: float) -> float:

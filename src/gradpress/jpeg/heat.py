@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from gradpress import _kernels
 from gradpress.jpeg.params import Layout, Levels, Symbols
 from gradpress.jpeg.rate import scan_order
-from gradpress.jpeg.scans import Coder, baseline_script
+from gradpress.jpeg.scans import Coder
+from gradpress.jpeg.scripts import baseline_script
 
 BlockBits = NDArray[np.float32]
 """``(block rows, block columns)``."""

@@ -8,15 +8,8 @@ from dataclasses import dataclass
 
 from gradpress.errors import GradpressError
 from gradpress.jpeg.params import Layout, Quantised, Steps, Symbols, WideSteps
-from gradpress.jpeg.scans import (
-    CodedScan,
-    Coder,
-    Scan,
-    Slot,
-    baseline_script,
-    progressive_script,
-    script_bits,
-)
+from gradpress.jpeg.scans import CodedScan, Coder, Scan, Slot
+from gradpress.jpeg.scripts import baseline_script, progressive_script, script_bits
 from gradpress.workers import SERIAL, Workers
 
 SOI, EOI = b"\xff\xd8", b"\xff\xd9"
