@@ -23,7 +23,7 @@ from gradpress.distortion.mse import Picture
 from gradpress.jpeg import model, trellis
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding, counted, dequantised, least_squares_steps
-from gradpress.jpeg.params import Layout, Levels, Steps
+from gradpress.jpeg.params import Layout, Levels, Steps, Symbols
 from gradpress.jpeg.qtables import Tables, nearest
 from gradpress.jpeg.rate import SymbolBits, cheapest_bits, scan_order, typical_bits
 from gradpress.jpeg.steps import KEPT, on_lattice, scaled_steps
@@ -82,26 +82,20 @@ class PerceptualObjective:
 
     def evaluate(self, draft: Draft) -> Evaluation[Coefficients]:
         """J, and ∂D/∂coefficients over weight: how far to go at rate 1."""
-        encoding, workers = draft.encoding, self.workers
-        coefficients = dequantised(encoding.symbols, workers)
-        parts, gradient = self.sloped(
-            coefficients,
-            model.samples_of(coefficients, self.layout, workers),
-            model.shown(encoding.symbols, workers),
-        )
+        encoding = draft.encoding
+        parts, gradient = self._sloped(encoding.symbols)
         distortion = sum(parts)
         value = distortion + encoding.lagrangian * encoding.bits
         return Evaluation(value, distortion, gradient, Terms(distortion, encoding.bits, parts))
 
-    def sloped(
-        self, coefficients: Coefficients, samples: model.Samples, decoded: Picture
-    ) -> tuple[tuple[float, ...], Coefficients]:
+    def _sloped(self, symbols: Symbols) -> tuple[tuple[float, ...], Coefficients]:
         """What D of the picture shown is the sum of: of the blend's parts and the visible error.
 
         And its gradient over weight, through a decoder without roundings.
         """
-        values, by_sample = self.loss.values_and_gradient(decoded)
-        del decoded  # a picture's memory, not needed any more
+        values, by_sample = self.loss.values_and_gradient(model.shown(symbols, self.workers))
+        coefficients = dequantised(symbols, self.workers)  # now, as a loss takes much memory
+        samples = model.samples_of(coefficients, self.layout, self.workers)
         gradient = model.pull_back(samples, by_sample, self.layout, self.workers)
         del samples, by_sample
         errors = sum(self._anchored(i, b, gradient[i]) for i, b in enumerate(coefficients))
