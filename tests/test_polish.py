@@ -61,7 +61,7 @@ def offer(objective, factor=0.7):
 @pytest.mark.parametrize("price", [1e-3, 0.3 * LAGRANGIAN, LAGRANGIAN, 1e4])
 def test_every_level_comes_from_either_draft(objective, price):
     first, second, _, found = offer(objective)
-    draft = found.at(price)
+    draft = found.draft(found.at(price))
     levels = zip(*(each.encoding.symbols.levels for each in (draft, first, second)), strict=True)
     for mixture, a, b in levels:
         assert np.all((mixture == a) | (mixture == b))
@@ -72,7 +72,7 @@ def test_every_level_comes_from_either_draft(objective, price):
 
 def test_without_a_price_the_slopes_decide(objective):
     first, second, slopes, found = offer(objective)
-    draft = found.at(0.0)
+    draft = found.draft(found.at(0.0))
     for i, levels in enumerate(draft.encoding.symbols.levels):
         a, b = (each.encoding.symbols.levels[i] for each in (first, second))
         gains = (slopes[0][i] + slopes[1][i]) * (b - a) < -1e-3

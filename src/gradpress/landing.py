@@ -109,25 +109,27 @@ def _exchanged(
     slope: Coefficients | None,
 ) -> Approach:
     """By exchanges with proposals; where slopes do not lead to the goal, as on graphics, by λ."""
-    left = MAX_PROPOSALS
+    left, encoding = MAX_PROPOSALS, draft.encoding
     found: Exchange | None = None
     while left:
         if found is not None:
-            draft = _priced(found, aim)
+            encoding = _priced(found, aim)
         for attempt in range(left):
-            if found is not None and aim.near(draft.encoding):
-                break
+            if found is not None:
+                if aim.near(encoding):
+                    break
+                draft = found.draft(encoding)
             slope = objective.evaluate(draft).gradient if slope is None else slope
             found, left = _proposed(objective, draft, slope, aim, rate, attempt), left - 1
             slope = None
             nearer = _priced(found, aim)
-            off = abs(aim.excess(nearer.encoding))
-            if off > abs(aim.excess(draft.encoding)) and not aim.near(nearer.encoding):
+            off = abs(aim.excess(nearer))
+            if off > abs(aim.excess(encoding)) and not aim.near(nearer):
                 left = 0
                 break
-            draft = nearer
-        aim = yield draft.encoding
-    yield from _mixed(objective, draft, aim)
+            encoding = nearer
+        aim = yield encoding
+    yield from _mixed(objective, found.draft(encoding) if found else draft, aim)
 
 
 def _proposed(
@@ -150,20 +152,21 @@ def _proposed(
 
 def _requantised(objective: PerceptualObjective, draft: Draft, aim: Aim) -> Approach:
     """By λ alone."""
+
+    def at(lagrangian: float) -> Encoding:
+        return objective.requantised(draft, held(lagrangian, aim.bounds)).encoding
+
+    encoding = draft.encoding
     while True:
-
-        def at(lagrangian: float, draft: Draft = draft, aim: Aim = aim) -> Draft:
-            return objective.requantised(draft, held(lagrangian, aim.bounds))
-
-        if abs(aim.excess(draft.encoding)) > ROUGH * aim.pursuit.margin:
-            draft = _met(objective, draft.encoding, at, aim, PLAIN, ROUGH)
-        if abs(aim.excess(draft.encoding)) > aim.pursuit.margin:
+        if abs(aim.excess(encoding)) > ROUGH * aim.pursuit.margin:
+            encoding = _met(objective, encoding, at, aim, PLAIN, ROUGH)
+        if abs(aim.excess(encoding)) > aim.pursuit.margin:
             break
-        aim = yield draft.encoding
-    yield from _mixed(objective, draft, aim)
+        aim = yield encoding
+    yield from _mixed(objective, Draft(draft.targets, encoding, draft.found_by), aim)
 
 
-def _priced(found: Exchange, aim: Aim) -> Draft:
+def _priced(found: Exchange, aim: Aim) -> Encoding:
     """The choice at the price that meets the goal."""
     return _met(found.objective, found.first.encoding, found.at, aim, STEEP)
 
@@ -171,11 +174,11 @@ def _priced(found: Exchange, aim: Aim) -> Draft:
 def _met(
     objective: PerceptualObjective,
     first: Encoding,
-    at: Callable[[float], Draft],
+    at: Callable[[float], Encoding],
     aim: Aim,
     steep: float,
     near: float = CLOSE,
-) -> Draft:
+) -> Encoding:
     """What meets the goal at some price of bits; blocks of two where prices pass it over.
 
     ``steep`` is how the goal answers, as a part of how it does to λ; the estimate may be off the
@@ -185,15 +188,15 @@ def _met(
     slope = -steep * response_of(aim.pursuit.goal).priced
     bracket, x = Bracket(), aim.excess(first) / slope
     before: tuple[float, float] | None = None
-    sides: dict[bool, tuple[float, Draft]] = {}
+    sides: dict[bool, tuple[float, Encoding]] = {}
     for _ in range(MAX_PRICES):
         x = min(max(x, -MAX_PRICE), MAX_PRICE)
-        draft = at(first.lagrangian * math.exp(x))
-        excess = aim.excess(draft.encoding)
+        encoding = at(first.lagrangian * math.exp(x))
+        excess = aim.excess(encoding)
         if abs(excess) <= near:
-            return draft
+            return encoding
         side = excess >= 0
-        sides[side] = min(sides.get(side, (math.inf, draft)), (abs(excess), draft), key=_off)
+        sides[side] = min(sides.get(side, (math.inf, encoding)), (abs(excess), encoding), key=_off)
         if abs(x) == MAX_PRICE:
             break
         slope = answered(slope, before, x, excess, 2.0)
@@ -202,11 +205,10 @@ def _met(
         x = x + BOLD * excess / slope if between is None else between
     if len(sides) < 2:
         return min(sides.values(), key=_off)[1]
-    (_, above), (_, below) = sides[True], sides[False]
-    return Draft(above.targets, _between(objective, (above.encoding, below.encoding), aim))
+    return _between(objective, (sides[True][1], sides[False][1]), aim)
 
 
-def _off(side: tuple[float, Draft]) -> float:
+def _off(side: tuple[float, Encoding]) -> float:
     """How far an estimate is off the aim."""
     return side[0]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from gradpress.course import Course
 from gradpress.descent import Evaluation
-from gradpress.jpeg.exchange import exchange
+from gradpress.jpeg.exchange import Exchange, exchange
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 
@@ -47,12 +47,12 @@ class Polish:
         here, slope = Draft(draft.targets, priced), evaluation.gradient
         proposal = proposed(objective, here, slope, strides * self.rate, factor)
         there = objective.evaluate(proposal).gradient
-        found = exchange(objective, here, proposal, (slope, there)).at(lagrangian)
+        found = _taken(exchange(objective, here, proposal, (slope, there)), lagrangian)
         fitted = self._fitted(objective, found)
         del proposal, there  # memory, not needed any more
         after = objective.evaluate(fitted)
         if after.value >= before:  # too much at once: back where that was wrong
-            found = exchange(objective, found, here, (after.gradient, slope)).at(lagrangian)
+            found = _taken(exchange(objective, found, here, (after.gradient, slope)), lagrangian)
             fitted = self._fitted(objective, found)
             after = objective.evaluate(fitted)
         return (fitted if after.value < before else draft), state + 1
@@ -61,6 +61,10 @@ class Polish:
         if not self.fits:
             return draft
         return Draft(draft.targets, objective.fitted(draft.targets, draft.encoding))
+
+
+def _taken(found: Exchange, price: float) -> Draft:
+    return found.draft(found.at(price))
 
 
 def proposed(

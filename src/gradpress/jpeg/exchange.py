@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradpress.jpeg.model import Coefficients
-from gradpress.jpeg.objective import counted
+from gradpress.jpeg.objective import Encoding, counted
 from gradpress.jpeg.params import Levels
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.transform import Blocks
@@ -31,26 +31,35 @@ class Exchange:
     leaning: Coefficients
     """Targets from which the levels of either draft are as far as D's slope says."""
 
-    def at(self, price: float) -> Draft:
+    def at(self, price: float) -> Encoding:
         """The choice that makes D + price · bits least; λ and steps stay the first draft's."""
         before, workers = self.first.encoding, self.objective.workers
         symbols = before.symbols
         found = self.objective.levels(self.leaning, symbols.steps, before.prices, price / HOLD)
-        targets = [np.empty_like(target) for target in self.first.targets]
-        levels = self.second.encoding.symbols.levels
         for i, taken in enumerate(found):
 
             def run(begin: int, end: int, i: int = i, taken: Levels = taken) -> None:
                 rows = slice(begin, end)
-                second = taken[rows] == levels[i][rows]
-                taken[rows] = np.where(second, levels[i][rows], symbols.levels[i][rows])
-                pair = self.second.targets[i][rows], self.first.targets[i][rows]
-                targets[i][rows] = np.where(second, *pair)
+                second = taken[rows] == self.second.encoding.symbols.levels[i][rows]
+                taken[rows] = np.where(second, taken[rows], symbols.levels[i][rows])
 
             workers.stripes(len(taken), run)
-        encoding = counted(
+        return counted(
             symbols.layout, symbols.steps, found, before.prices, before.lagrangian, workers
         )
+
+    def draft(self, encoding: Encoding) -> Draft:
+        """A choice, with each level's own target."""
+        second = self.second.encoding.symbols.levels
+        targets = [np.empty_like(target) for target in self.first.targets]
+        for i, taken in enumerate(encoding.symbols.levels):
+
+            def run(begin: int, end: int, i: int = i, taken: Levels = taken) -> None:
+                rows = slice(begin, end)
+                pair = self.second.targets[i][rows], self.first.targets[i][rows]
+                targets[i][rows] = np.where(taken[rows] == second[i][rows], *pair)
+
+            self.objective.workers.stripes(len(taken), run)
         return Draft(tuple(targets), encoding)
 
 
