@@ -85,7 +85,7 @@ def test_without_a_price_the_slopes_decide(objective):
 
 def test_bits_fall_as_their_price_rises(objective):
     *_, found = offer(objective)
-    bits = [found.at(LAGRANGIAN * 4.0**k).encoding.bits for k in range(-2, 3)]
+    bits = [found.at(LAGRANGIAN * 4.0**k).bits for k in range(-2, 3)]
     assert np.all(np.diff(bits) < 0)
 
 
@@ -100,7 +100,8 @@ def test_of_what_does_not_meddle_the_exchange_is_better_than_both(planes):
     second = objective.requantised(Draft(first.targets, first.encoding), 3 * LAGRANGIAN)
     ends = [objective.evaluate(each) for each in (first, second)]
     slopes = ends[0].gradient, ends[1].gradient
-    found = objective.evaluate(exchange(objective, first, second, slopes).at(LAGRANGIAN))
+    taken = exchange(objective, first, second, slopes)
+    found = objective.evaluate(taken.draft(taken.at(LAGRANGIAN)))
     values = [end.smooth + LAGRANGIAN * end.terms.bits for end in ends]
     assert found.value < min(values)
 
