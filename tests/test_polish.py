@@ -8,18 +8,20 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from gradpress.course import Aim, Course, lift_of
+from gradpress.course import Aim, Course, gained
 from gradpress.descent import iterate
 from gradpress.distortion.blend import Blend
 from gradpress.distortion.mse import SquaredError
 from gradpress.distortion.recipes import RECIPES, Recipe
 from gradpress.gauge import Gauge
-from gradpress.goal import Target, TargetSize
+from gradpress.goal import Target
 from gradpress.jpeg.exchange import exchange
 from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.perceptual import Draft
+from gradpress.methods import PROXIMAL
 from gradpress.metrics import metric
+from gradpress.perceive import REHEARSAL, method_of, rehearsed
 from gradpress.polish import PROPOSALS, Polish, proposed
 from gradpress.search import Pursuit, answered, scorers
 from gradpress.studio import Studio
@@ -133,7 +135,7 @@ def course_of(planes, studio, excess, goal=70.0):
         Target(target, goal), target, *scorers(target, planes, studio.loss, SERIAL), None,
         lambda encoding: encoding.bits / 8, SERIAL,
     )  # fmt: skip
-    return Course(Aim(pursuit, Gauge(lambda _: excess), (1e-2, 1e5)), 1, 3)
+    return Course(Aim(pursuit, Gauge(lambda _: excess), (1e-2, 1e5)), 1, 3, 5.0)
 
 
 def test_the_course_follows_the_excess(planes, studio, objective):
@@ -149,10 +151,21 @@ def test_the_course_follows_the_excess(planes, studio, objective):
     assert tied.after_steps(encoding, 0) == 31.0
 
 
-@pytest.mark.parametrize("goal", [Target(metric("ssimulacra2"), 70.0), TargetSize(10_000)])
-def test_more_evaluations_lift_more(goal):
-    lifts = [lift_of(goal, evaluations) for evaluations in (1, 4, 8, 24)]
-    assert 0 < lifts[0] < lifts[1] < lifts[2] <= lifts[3]
+def test_more_work_gains_more():
+    assert gained(0, 0) == 0
+    assert 0 < gained(1, 0) < gained(2, 0) < gained(6, 0) < gained(6, 1) < gained(6, 99) == 1
+    assert gained(1, 1) < gained(1, 2) < gained(1, 99) == 1
+
+
+def test_a_rehearsal_foresees_what_a_long_descent_gains(planes, studio, objective):
+    aim = course_of(planes, studio, 0.0).aim
+    aim = replace(aim, gauge=Gauge(aim.pursuit.estimated_excess))
+    draft = objective.first(LAGRANGIAN)
+    foreseen = rehearsed(objective, draft, method_of(Course(None, *REHEARSAL), PROXIMAL), aim)
+    method = method_of(Course(None, 2, 8), PROXIMAL)
+    (*_, last) = iterate(objective, draft, method, max_steps=10)
+    grown = aim.gauge(last.params.encoding) - aim.gauge(draft.encoding)
+    assert foreseen == pytest.approx(grown, rel=0.25)
 
 
 def test_an_answer_is_the_slope_of_a_line_within_reason():

@@ -14,20 +14,17 @@ FARTHEST = 0.3
 """Change of log λ that one step may make."""
 CLOSE = 0.5
 """Part of the margin that an estimate may be off the aim."""
-BEYOND = 8.0
-"""Margins beyond the aim that a descent makes for: the way down from there is the better one."""
-LIFT = 8.6
-"""Points of SSIMULACRA2 that a descent gains at low scores, at a given λ."""
-USUAL = 8
-"""Evaluations that lifts were measured with. More gain little more; fewer do as their number to the
-power of GROWTH."""
-GROWTH = 0.3
-FIRST = 0.42
-"""Part of what a descent gains that its first step does; its others share the rest evenly."""
-POLISHED = 0.55
-"""Part that is left to proposals, where there are some."""
-FADING = 0.25
-"""Part of that which is left after each."""
+LIFT = 10.3
+"""Points of SSIMULACRA2 that a long descent gains at low scores, at a given λ."""
+FIRST = 0.34
+"""Part of it that a first step gains."""
+GROWTH = 0.38
+"""More steps gain that times their number to this power."""
+FIRM = 3.0
+"""How much farther λ moves after EARLY proposals, as tables and most levels stay by then."""
+EARLY = 3
+PROGRESS = (0.0, 0.55, 0.82, 0.7, 0.8, 0.95, 0.87, 0.95, 1.0)
+"""Part of the rest that so many proposals gain: some are coarser, and give back."""
 
 
 def held(lagrangian: float, bounds: tuple[float, float]) -> float:
@@ -67,50 +64,44 @@ class Course:
     """None: λ stays as it is."""
     steps: int
     proposals: int
+    lift: float = 0.0
+    """By how much a long descent raises the excess at a given λ."""
 
     def after_steps(self, encoding: Encoding, done: int) -> float:
         """λ after so many steps."""
-        later = POLISHED if self.proposals else 0.0
-        left = later + max(1 - FIRST - later, 0.0) * (1 - done / max(self.steps, 1))
-        return self._lagrangian(encoding, left if done else 1.0)
+        return self._lagrangian(encoding, gained(done, 0), 1.0)
 
     def after_proposals(self, encoding: Encoding, done: int) -> float:
         """λ after so many proposals."""
-        return self._lagrangian(encoding, POLISHED * FADING**done)
+        return self._lagrangian(encoding, gained(self.steps, done), FIRM if done >= EARLY else 1.0)
 
-    def _lagrangian(self, encoding: Encoding, left: float) -> float:
-        """What is left to gain is taken into account."""
+    def _lagrangian(self, encoding: Encoding, so_far: float, firm: float) -> float:
+        """What is still to be gained is taken into account."""
         if self.aim is None:
             return encoding.lagrangian
-        goal = self.aim.pursuit.goal
-        beyond = beyond_of(goal) * self.aim.pursuit.margin
-        lift = left * lift_of(goal, self.steps + 2 * self.proposals)
-        x = (self.aim.gauge(encoding) + lift - beyond) / -response_of(goal).priced
+        to_come = self.lift * (gained(self.steps, self.proposals) - so_far)
+        x = (self.aim.gauge(encoding) + to_come) / -response_of(self.aim.pursuit.goal).priced
         return held(
-            encoding.lagrangian * math.exp(min(max(x, -FARTHEST), FARTHEST)), self.aim.bounds
+            encoding.lagrangian * math.exp(min(max(firm * x, -FARTHEST), FARTHEST)),
+            self.aim.bounds,
         )
 
 
-def beyond_of(goal: Goal) -> float:
-    """Margins beyond the aim that a descent makes for: as many as there is room for."""
-    match goal:
-        case Target(metric, value) if metric.name == "ssimulacra2":
-            return BEYOND * _room(value)
-        case _:
-            return BEYOND
+def gained(steps: int, proposals: int) -> float:
+    """Part of a long descent's lift that its first steps and proposals make, on photographs."""
+    chased: float = FIRST * steps**GROWTH
+    return chased + (1 - chased) * PROGRESS[min(proposals, len(PROGRESS) - 1)]
 
 
-def lift_of(goal: Goal, evaluations: int) -> float:
-    """By how much those of so many evaluations raise the excess at a given λ, on photographs."""
+def lift_of(goal: Goal) -> float:
+    """By how much a long descent raises the excess at a given λ, on photographs."""
     match goal:
         case Target(metric, value) if metric.name == "ssimulacra2":
-            whole = LIFT * _room(value)
+            return LIFT * _room(value)
         case TargetSize():
-            whole = 0.06
+            return 0.06
         case _:
-            whole = 0.2
-    growth: float = min(evaluations / USUAL, 1.0) ** GROWTH
-    return whole * growth
+            return 0.2
 
 
 def _room(score: float) -> float:

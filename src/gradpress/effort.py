@@ -23,6 +23,8 @@ class Effort:
     """Steps that go down on what is dear too."""
     judged: bool = False
     """Whether all of the descent does."""
+    rehearsed: bool = False
+    """Whether a short descent tells first what the long one will gain."""
     ease: float = 1.0
     """How generous the margin beyond a quality is."""
 
@@ -41,10 +43,10 @@ LADDER = (
     Effort(1, 1 / 5, 1, 1),
     Effort(2, 1 / 5, 1, 2, openings=1),
     Effort(3, 1 / 5, 1, 3, openings=1),
-    Effort(5, 1 / 5, 2, 8, openings=1),
-    Effort(8, 1 / 5, 2, 6, judged=True),
-    Effort(13, 1 / 5, 4, 10, judged=True),
-    Effort(21, 1 / 5, 6, 20, judged=True),
+    Effort(5, 1 / 5, 2, 8, openings=1, rehearsed=True),
+    Effort(8, 1 / 5, 2, 5, judged=True, rehearsed=True),
+    Effort(13, 1 / 5, 2, 10, judged=True, rehearsed=True),
+    Effort(21, 1 / 5, 4, 20, judged=True, rehearsed=True),
 )
 
 

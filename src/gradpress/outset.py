@@ -11,9 +11,10 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gradpress.course import Aim, lift_of
+from gradpress.course import Aim, gained, lift_of
 from gradpress.distortion import Picture
 from gradpress.distortion.ssimulacra2 import WEIGHTS, scale_count
+from gradpress.effort import Effort
 from gradpress.gauge import Gauge
 from gradpress.goal import Goal, Lagrangian, Target
 from gradpress.jpeg import model
@@ -40,12 +41,13 @@ def start(
     studio: Studio,
     layouts: Sequence[Layout],
     aim: Aim,
-    evaluations: int,
+    effort: Effort,
 ) -> tuple[PerceptualObjective, Draft]:
     """The layout of least J, coarse chroma first, and its draft at the λ that suits the goal."""
     goal = aim.pursuit.goal
-    outset = _Outset(aim, lift_of(goal, evaluations), appraises=evaluations > 0)
-    quick = not evaluations and isinstance(goal, Target)
+    lift = lift_of(goal) * gained(effort.steps, effort.proposals)
+    outset = _Outset(aim, lift, appraises=effort.evaluations > 0)
+    quick = not effort.evaluations and isinstance(goal, Target)
     sample = studio.sampled() if quick else studio
     if sample is studio:
         return outset.best(studio, layouts)
@@ -57,6 +59,11 @@ def start(
         return outset.best(studio, layouts)  # the seams speak for finer chroma too
     objective = studio.objective(layouts[0])
     return objective, outset.scaled(objective, draft.encoding)
+
+
+def started_anew(objective: PerceptualObjective, aim: Aim, lift: float, lagrangian: float) -> Draft:
+    """The original at the λ, near this one, that suits the goal if a descent lifts so much."""
+    return _Outset(aim, lift).drafted(objective, lagrangian)
 
 
 def scaled_to_goal(objective: PerceptualObjective, found: Encoding, aim: Aim) -> Draft:
@@ -78,7 +85,7 @@ class _Outset:
         """The layout of least J at the λ of the first one."""
         guess = self._guess
         objective = self._objective(studio, layouts[0], guess)
-        draft = self._drafted(objective, guess)
+        draft = self.drafted(objective, guess)
         if len(layouts) == 1:
             return objective, draft
         floor = objective.unquantised()
@@ -94,7 +101,7 @@ class _Outset:
             theirs = _value(studio, challenge.encoding) + price * challenge.encoding.bits
             if hopeless or theirs < (1 - FINER) * ours:
                 hopeless = False
-                objective, draft = rival, self._drafted(rival, price)
+                objective, draft = rival, self.drafted(rival, price)
             elif theirs > (1 + FINER) * ours:
                 break
         return objective, draft
@@ -104,7 +111,7 @@ class _Outset:
         objective = studio.objective(layout)
         return studio.appraised(objective, guess) if self.appraises else objective
 
-    def _drafted(self, objective: PerceptualObjective, guess: float) -> Draft:
+    def drafted(self, objective: PerceptualObjective, guess: float) -> Draft:
         """The original with steps and prices that suit the goal."""
         if not self.plainly:
             return self._at_goal(objective.first, guess)

@@ -13,19 +13,19 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from gradpress.by_method import Descent, begun, descend_by_method, encoded
-from gradpress.course import Aim, Course
+from gradpress.course import Aim, Course, gained, lift_of
 from gradpress.descent import Evaluation, InTurn, Once, Schedule, Step, iterate
 from gradpress.distortion.blend import NOTHING, Blend
 from gradpress.effort import Effort
 from gradpress.gauge import Gauge, gauge_of
-from gradpress.goal import Lagrangian
+from gradpress.goal import Lagrangian, Target
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.objective import Encoding
 from gradpress.jpeg.params import Layout
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 from gradpress.landing import land, settle
 from gradpress.methods import PROXIMAL, Choice
-from gradpress.outset import bounds_of, start
+from gradpress.outset import bounds_of, start, started_anew
 from gradpress.polish import Polish
 from gradpress.search import Measured, Pursuit
 from gradpress.studio import Studio
@@ -40,6 +40,8 @@ FAR = 0.03
 """Change of log λ that steps and prices are made anew for, and for which a step may raise J."""
 AGAIN = 1.6
 """By how much a step that was shortened makes the next one longer again."""
+REHEARSAL = 1, 1
+"""Steps and proposals of a short descent."""
 
 
 def descend_perceptually(
@@ -52,7 +54,7 @@ def descend_perceptually(
     """Steps of the descent, and then measured ones."""
     bounds = bounds_of(pursuit.goal, studio.planes)
     rough = Aim(pursuit, Gauge(pursuit.estimated_excess), bounds)
-    objective, draft = start(studio, layouts, rough, effort.evaluations)
+    objective, draft = start(studio, layouts, rough, effort)
     draft = begun(objective, draft, choice)
     plain = isinstance(pursuit.goal, Lagrangian)
     if not effort.evaluations and not plain:
@@ -65,9 +67,16 @@ def descend_perceptually(
         loss = partial(studio.loss_of, objective)
         yield from descend_by_method(chosen, aim, studio.planes, loss)
         return
+    lift = lift_of(pursuit.goal)
+    if effort.rehearsed and isinstance(pursuit.goal, Target):
+        rehearsal = method_of(Course(None, *REHEARSAL), choice, studio.opening, effort.openings)
+        lift = rehearsed(objective, draft, rehearsal, aim)
+        ahead = lift * gained(effort.steps, effort.proposals)
+        anew = started_anew(objective, aim, ahead, draft.encoding.lagrangian)
+        draft = begun(objective, anew, choice)
     known = Once(objective)  # for the landing too
     notes: list[str] = []
-    course = Course(None if plain else aim, effort.steps, effort.proposals)
+    course = Course(None if plain else aim, effort.steps, effort.proposals, lift)
     method = method_of(
         course, choice, studio.opening, effort.openings, told=lambda: notes.append(choice.stuck)
     )
@@ -81,7 +90,19 @@ def descend_perceptually(
             break
     if plain:
         return
-    yield from land(objective, draft, last, aim, choice.rate, known.take(draft).gradient)
+    rate = 0.0 if effort.rehearsed else choice.rate  # a slope has little more to say
+    yield from land(objective, draft, last, aim, rate, known.take(draft).gradient)
+
+
+def rehearsed(
+    objective: PerceptualObjective, draft: Draft, method: InTurn[Draft, Coefficients], aim: Aim
+) -> float:
+    """The lift of a long descent at about this λ: its first steps tell."""
+    before = aim.gauge(draft.encoding)
+    for step in iterate(objective, draft, method, max_steps=sum(REHEARSAL)):
+        aim.gauge.learn(step.params.encoding, step.terms)
+        after = aim.gauge(step.params.encoding)
+    return (after - before) / gained(*REHEARSAL)
 
 
 def method_of(

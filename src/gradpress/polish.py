@@ -14,7 +14,10 @@ from gradpress.jpeg.exchange import Exchange, exchange
 from gradpress.jpeg.model import Coefficients
 from gradpress.jpeg.perceptual import Draft, PerceptualObjective
 
-PROPOSALS = ((3.0, 1.0), (2.0, 0.6), (2.0, 1.5), (1.0, 1.0), (1.0, 0.7), (1.0, 1.4))
+PROPOSALS = (
+    (3.0, 1.0), (2.0, 0.6), (2.0, 1.5), (1.0, 1.0), (1.0, 0.7), (1.0, 1.4), (3.0, 1.0), (3.0, 0.5),
+    (3.0, 2.0), (6.0, 1.0), (6.0, 0.4), (6.0, 2.5), (10.0, 1.0), (3.0, 0.5), (3.0, 2.0), (3.0, 1.0),
+)  # fmt: skip
 """How far down the gradient, in usual steps, and by what λ is multiplied."""
 
 
