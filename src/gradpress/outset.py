@@ -61,9 +61,9 @@ def start(
     return objective, outset.scaled(objective, draft.encoding)
 
 
-def started_anew(objective: PerceptualObjective, aim: Aim, lift: float, lagrangian: float) -> Draft:
-    """The original at the λ, near this one, that suits the goal if a descent lifts so much."""
-    return _Outset(aim, lift).drafted(objective, lagrangian)
+def started_anew(objective: PerceptualObjective, draft: Draft, aim: Aim, lift: float) -> Draft:
+    """The original at the λ, near the draft's, that suits the goal if a descent lifts so much."""
+    return _Outset(aim, lift).drafted(objective, draft.encoding.lagrangian)
 
 
 def scaled_to_goal(objective: PerceptualObjective, found: Encoding, aim: Aim) -> Draft:

@@ -72,8 +72,7 @@ def descend_perceptually(
         rehearsal = method_of(Course(None, *REHEARSAL), choice, studio.opening, effort.openings)
         lift = rehearsed(objective, draft, rehearsal, aim)
         ahead = lift * gained(effort.steps, effort.proposals)
-        anew = started_anew(objective, aim, ahead, draft.encoding.lagrangian)
-        draft = begun(objective, anew, choice)
+        draft = begun(objective, started_anew(objective, draft, aim, ahead), choice)
     known = Once(objective)  # for the landing too
     notes: list[str] = []
     course = Course(None if plain else aim, effort.steps, effort.proposals, lift)
@@ -98,11 +97,13 @@ def rehearsed(
     objective: PerceptualObjective, draft: Draft, method: InTurn[Draft, Coefficients], aim: Aim
 ) -> float:
     """The lift of a long descent at about this λ: its first steps tell."""
-    before = aim.gauge(draft.encoding)
+    before = after = aim.gauge(draft.encoding)
     for step in iterate(objective, draft, method, max_steps=sum(REHEARSAL)):
         aim.gauge.learn(step.params.encoding, step.terms)
         after = aim.gauge(step.params.encoding)
-    return (after - before) / gained(*REHEARSAL)
+        if aim.pursuit.is_late():
+            break
+    return max(after - before, 0.0) / gained(*REHEARSAL)
 
 
 def method_of(
