@@ -24,6 +24,8 @@ MAX_LANDING = 8
 """Encodings that are measured near the goal."""
 STRIDES = (0.1, 1.0)
 """Least and most change of log λ that a proposal is made at."""
+FAR_STRIDE = 0.4
+"""Least where a descent has settled: what is near offers nothing."""
 AHEAD = 0.6
 """Part of what λ alone would need to meet the goal that it is made at, if that is more."""
 MAX_PROPOSALS = 6
@@ -62,12 +64,15 @@ def land(
     aim: Aim,
     rate: float,
     slope: Coefficients | None = None,
+    *,
+    settled: bool = False,
 ) -> Iterator[tuple[Step[Encoding], Measured]]:
     """Measured encodings nearer and nearer to the goal, from the end of a descent.
 
-    The draft's slope need not be found again if it is known.
+    The draft's slope need not be found again if it is known. Where a descent has settled, there is
+    little more to gain by it.
     """
-    exchanged = _exchanged(objective, draft, aim, rate, slope)
+    exchanged = _exchanged(objective, draft, aim, rate, slope, settled=settled)
     del slope  # its memory is free when an encoding is measured
     yield from _measured(objective, exchanged, aim, last)
 
@@ -107,8 +112,13 @@ def _exchanged(
     aim: Aim,
     rate: float,
     slope: Coefficients | None,
+    *,
+    settled: bool,
 ) -> Approach:
-    """By exchanges with proposals; where slopes do not lead to the goal, as on graphics, by λ."""
+    """By exchanges with proposals; where slopes do not lead to the goal, as on graphics, by λ.
+
+    Where a descent has settled, proposals that move λ alone come first.
+    """
     left, encoding = MAX_PROPOSALS, draft.encoding
     found: Exchange | None = None
     while left:
@@ -120,14 +130,17 @@ def _exchanged(
                     break
                 draft = found.draft(encoding)
             slope = objective.evaluate(draft).gradient if slope is None else slope
-            found, left = _proposed(objective, draft, slope, aim, rate, attempt), left - 1
+            moved = 0.0 if settled and attempt == 0 else rate
+            least = FAR_STRIDE if settled else STRIDES[0]
+            between = _proposed(objective, draft, slope, aim, moved, least * 2**attempt)
+            left -= 1
             slope = None
-            nearer = _priced(found, aim)
-            off = abs(aim.excess(nearer))
-            if off > abs(aim.excess(encoding)) and not aim.near(nearer):
+            nearer = _priced(between, aim)
+            if aim.near(nearer) or abs(aim.excess(nearer)) <= abs(aim.excess(encoding)):
+                found, encoding = between, nearer
+            elif not settled:
                 left = 0
                 break
-            encoding = nearer
         aim = yield encoding
     yield from _mixed(objective, found.draft(encoding) if found else draft, aim)
 
@@ -138,12 +151,12 @@ def _proposed(
     slope: Coefficients,
     aim: Aim,
     rate: float,
-    attempt: int,
+    least: float,
 ) -> Exchange:
     """What lies between a draft and a proposal on the side where the goal is."""
     encoding, excess = draft.encoding, aim.excess(draft.encoding)
     ahead = AHEAD * abs(excess / response_of(aim.pursuit.goal).priced)
-    stride = math.copysign(min(max(ahead, STRIDES[0]) * 2**attempt, STRIDES[1]), excess)
+    stride = math.copysign(min(max(ahead, least), STRIDES[1]), excess)
     factor = held(encoding.lagrangian * math.exp(stride), aim.bounds) / encoding.lagrangian
     proposal = proposed(objective, draft, slope, rate, factor)
     there = objective.evaluate(proposal).gradient

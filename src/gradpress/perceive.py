@@ -89,8 +89,8 @@ def descend_perceptually(
             break
     if plain:
         return
-    rate = 0.0 if effort.rehearsed else choice.rate  # a slope has little more to say
-    yield from land(objective, draft, last, aim, rate, known.take(draft).gradient)
+    slope, settled = known.take(draft).gradient, effort.rehearsed
+    yield from land(objective, draft, last, aim, choice.rate, slope, settled=settled)
 
 
 def rehearsed(
