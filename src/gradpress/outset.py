@@ -100,8 +100,9 @@ class _Outset:
             ours = _value(studio, draft.encoding) + price * draft.encoding.bits
             theirs = _value(studio, challenge.encoding) + price * challenge.encoding.bits
             if hopeless or theirs < (1 - FINER) * ours:
+                near = guess if hopeless else price  # which may have gone astray
                 hopeless = False
-                objective, draft = rival, self.drafted(rival, price)
+                objective, draft = rival, self.drafted(rival, near)
             elif theirs > (1 + FINER) * ours:
                 break
         return objective, draft
