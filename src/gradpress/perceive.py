@@ -89,7 +89,7 @@ def descend_perceptually(
             break
     if plain:
         return
-    slope, settled = known.take(draft).gradient, effort.rehearsed
+    slope, settled = known.take(draft).gradient, effort.judged
     yield from land(objective, draft, last, aim, choice.rate, slope, settled=settled)
 
 
