@@ -9,10 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradpress import _kernels
-from gradpress.jpeg.huffman import (
-    Counts,
-    HuffmanTable,
-)
+from gradpress.jpeg.huffman import Counts, HuffmanTable
 from gradpress.jpeg.params import Levels, Quantised
 from gradpress.jpeg.rate import Sequence as BlockSequence
 from gradpress.jpeg.rate import interleaved, raster
