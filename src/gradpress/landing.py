@@ -22,13 +22,13 @@ from gradpress.search import Bracket, Measured, answered, response_of
 
 MAX_LANDING = 8
 """Encodings that are measured near the goal."""
-STRIDES = (0.1, 1.0)
-"""Least and most change of log λ that a proposal is made at."""
-FAR_STRIDE = 0.4
-"""Least where a descent has settled: what is near offers nothing."""
+STRIDES = (0.1, 0.4, 1.6)
+"""Least changes of log λ that proposals are made at, in turn; the first goes down the gradient."""
+SETTLED = 1
+"""Where a descent that has settled begins with them: what is near offers nothing."""
 AHEAD = 0.6
 """Part of what λ alone would need to meet the goal that it is made at, if that is more."""
-MAX_PROPOSALS = 6
+MAX_PROPOSALS = 12
 """Of all that is tried to bring the goal within reach."""
 MAX_PRICES = 8
 """Tries of one proposal."""
@@ -115,33 +115,21 @@ def _exchanged(
     *,
     settled: bool,
 ) -> Approach:
-    """By exchanges with proposals; where slopes do not lead to the goal, as on graphics, by λ.
-
-    Where a descent has settled, proposals that move λ alone come first.
-    """
-    left, encoding = MAX_PROPOSALS, draft.encoding
+    """By exchanges with proposals, each from where the last one led; where all fail, by λ."""
+    left, turn, encoding = MAX_PROPOSALS, SETTLED if settled else 0, draft.encoding
     found: Exchange | None = None
-    while left:
-        if found is not None:
-            encoding = _priced(found, aim)
-        for attempt in range(left):
-            if found is not None:
-                if aim.near(encoding):
-                    break
-                draft = found.draft(encoding)
+    while True:
+        while left and not (found and aim.near(encoding)):
+            draft = found.draft(encoding) if found else draft
             slope = objective.evaluate(draft).gradient if slope is None else slope
-            moved = 0.0 if settled and attempt == 0 else rate
-            least = FAR_STRIDE if settled else STRIDES[0]
-            between = _proposed(objective, draft, slope, aim, moved, least * 2**attempt)
-            left -= 1
-            slope = None
-            nearer = _priced(between, aim)
-            if aim.near(nearer) or abs(aim.excess(nearer)) <= abs(aim.excess(encoding)):
-                found, encoding = between, nearer
-            elif not settled:
-                left = 0
-                break
+            moved = 0.0 if turn else rate
+            found = _proposed(objective, draft, slope, aim, moved, STRIDES[turn])
+            encoding = _priced(found, aim)
+            left, turn, slope = left - 1, (turn + 1) % len(STRIDES), None
+        if not aim.kept(encoding):
+            break
         aim = yield encoding
+        encoding = _priced(found, aim) if found else encoding
     yield from _mixed(objective, found.draft(encoding) if found else draft, aim)
 
 
@@ -156,7 +144,7 @@ def _proposed(
     """What lies between a draft and a proposal on the side where the goal is."""
     encoding, excess = draft.encoding, aim.excess(draft.encoding)
     ahead = AHEAD * abs(excess / response_of(aim.pursuit.goal).priced)
-    stride = math.copysign(min(max(ahead, least), STRIDES[1]), excess)
+    stride = math.copysign(min(max(ahead, least), STRIDES[-1]), excess)
     factor = held(encoding.lagrangian * math.exp(stride), aim.bounds) / encoding.lagrangian
     proposal = proposed(objective, draft, slope, rate, factor)
     there = objective.evaluate(proposal).gradient
@@ -199,9 +187,10 @@ def _met(
     """
     near *= aim.pursuit.margin
     slope = -steep * response_of(aim.pursuit.goal).priced
-    bracket, x = Bracket(), aim.excess(first) / slope
+    excess = aim.excess(first)
+    bracket, x = Bracket(), excess / slope
     before: tuple[float, float] | None = None
-    sides: dict[bool, tuple[float, Encoding]] = {}
+    sides = {excess >= 0: (abs(excess), first)}
     for _ in range(MAX_PRICES):
         x = min(max(x, -MAX_PRICE), MAX_PRICE)
         encoding = at(first.lagrangian * math.exp(x))
