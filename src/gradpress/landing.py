@@ -164,7 +164,7 @@ def _requantised(objective: PerceptualObjective, draft: Draft, aim: Aim) -> Appr
         if abs(aim.excess(encoding)) > aim.pursuit.margin:
             break
         aim = yield encoding
-    yield from _mixed(objective, Draft(draft.targets, encoding, draft.found_by), aim)
+    yield from _mixed(objective, draft, aim)
 
 
 def _priced(found: Exchange, aim: Aim) -> Encoding:
