@@ -122,10 +122,12 @@ def _exchanged(
         while left and not (found and aim.near(encoding)):
             draft = found.draft(encoding) if found else draft
             slope = objective.evaluate(draft).gradient if slope is None else slope
-            moved = 0.0 if turn else rate
+            moved, beyond = 0.0 if turn else rate, aim.kept(encoding)
             found = _proposed(objective, draft, slope, aim, moved, STRIDES[turn])
             encoding = _priced(found, aim)
             left, turn, slope = left - 1, (turn + 1) % len(STRIDES), None
+            if beyond and aim.kept(encoding):
+                break  # if it is not near, no other one is
         if not aim.kept(encoding):
             break
         aim = yield encoding
