@@ -128,8 +128,8 @@ def _floats(pixels: NDArray[Any], full: float) -> NDArray[np.float32]:
     """``(H, W, C)`` in [0, full] to ``(C, H, W)`` in [0, 255]."""
     height, width, channels = pixels.shape
     planes = np.empty((channels, height, width), np.float32)
-    for plane, channel in zip(planes, np.moveaxis(pixels, 2, 0), strict=True):
-        np.divide(channel, full / 255, out=plane, dtype=np.float32, casting="unsafe")
+    np.copyto(planes, np.moveaxis(pixels, 2, 0), casting="unsafe")
+    planes /= full / 255
     return planes
 
 

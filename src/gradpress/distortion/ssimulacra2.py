@@ -145,7 +145,7 @@ class Ssimulacra2Error:
         pyramid = _pyramid(decoded, self._scales, self.workers)
         by_xyb = [np.empty_like(planes) for _, planes in pyramid]
         for by, weighs in zip(by_xyb, self._weighs, strict=True):
-            by[~weighs] = 0
+            self._cleared(by, ~weighs)
         total = 0.0
         for component in self.components:
             plane = pyramid[component.scale][1][component.index]
@@ -159,6 +159,14 @@ class Ssimulacra2Error:
         if by_xyb:
             del plane, moments, pyramid[0]  # a picture's memory, not needed any more
         return self._pixels * total, _pyramid_adjoint(decoded, pyramid, by_xyb, self.workers)
+
+    def _cleared(self, planes: Planes, chosen: NDArray[np.bool_]) -> None:
+        """Set some of ``(3, h, w)`` planes to 0."""
+
+        def clear(begin: int, end: int) -> None:
+            planes[chosen, begin:end] = 0
+
+        self.workers.rows(planes.shape[1], clear)
 
     def score(self, decoded: Picture) -> float:
         """SSIMULACRA2 of ``(C, H, W)`` planes in [0, 255], as the published tool computes it.
