@@ -5,7 +5,6 @@ import re
 import struct
 import sys
 import warnings
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from subprocess import run
 
@@ -20,94 +19,10 @@ from PIL.PngImagePlugin import PngInfo
 
 from gradpress.errors import GradpressError, ImageTooLarge, UnsupportedImage, UsageError
 from gradpress.image import read_image
+from tests.picture_files import chunk, close, laid, noise, planes, png16, saved, tiff
 
 SRGB = PIL.ImageCms.ImageCmsProfile(PIL.ImageCms.createProfile("sRGB")).tobytes()
 GREY_PROFILE = SRGB[:16] + b"GRAY" + SRGB[20:]
-
-
-def noise(*shape, dtype=np.uint8, seed=1):
-    high = np.iinfo(dtype).max
-    return np.random.default_rng(seed).integers(0, high, shape, dtype, endpoint=True)
-
-
-def saved(picture, kind, **options):
-    file = io.BytesIO()
-    picture.save(file, kind, **options)
-    return file.getvalue()
-
-
-def chunk(name, data):
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def png16(pixels, *extra):
-    """A 16-bit PNG of (H, W, C) samples, filtered by rows with the sub, up and average filters."""
-    height, width, channels = pixels.shape
-    rows = pixels.astype(">u2").reshape(height, -1).view(np.uint8).astype(int)
-    left = np.pad(rows, ((0, 0), (2 * channels, 0)))[:, : rows.shape[1]]
-    above = np.pad(rows, ((1, 0), (0, 0)))[:-1]
-    kinds = np.arange(height)[:, None] % 4
-    filtered = rows - np.choose(kinds, [0 * rows, left, above, (left + above) // 2])
-    data = np.hstack([kinds, filtered & 255]).astype(np.uint8).tobytes()
-    colour = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
-    header = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
-    parts = [chunk(b"IHDR", header), *extra, chunk(b"IDAT", zlib.compress(data))]
-    return b"\x89PNG\r\n\x1a\n" + b"".join([*parts, chunk(b"IEND", b"")])
-
-
-def tiff(order, pixels, *, planar=False, deflate=False, **tags):
-    """A 16-bit TIFF of (H, W, C) samples in one strip, or one per component."""
-    height, width, channels = pixels.shape
-    samples = pixels.astype(np.dtype(np.uint16).newbyteorder(order))
-    parts = [samples[..., c] for c in range(channels)] if planar else [samples]
-    strips = [part.tobytes() for part in parts]
-    strips = [zlib.compress(strip) for strip in strips] if deflate else strips
-    offsets = [8 + sum(map(len, strips[:i])) for i in range(len(strips))]
-    fields = {
-        256: [width],
-        257: [height],
-        258: [16] * channels,
-        259: [8 if deflate else 1],
-        262: [1 if channels == 1 else 2],
-        273: offsets,
-        277: [channels],
-        278: [height],
-        279: list(map(len, strips)),
-        284: [2 if planar else 1],
-        **({338: [2]} if channels == 4 else {}),
-        **{int(name[1:]): value for name, value in tags.items()},
-    }
-    return tiff_file(order, b"".join(strips), fields)
-
-
-def tiff_file(order, strips, fields):
-    at = 8 + len(strips)
-    outside = at + 2 + 12 * len(fields) + 4
-    table, extra = struct.pack(order + "H", len(fields)), b""
-    for tag, values in sorted(fields.items()):
-        packed = struct.pack(f"{order}{len(values)}I", *values)
-        table += struct.pack(order + "HHI", tag, 4, len(values))
-        table += packed if len(values) == 1 else struct.pack(order + "I", outside + len(extra))
-        extra += b"" if len(values) == 1 else packed
-    header = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(order + "I", at)
-    return header + strips + table + bytes(4) + extra
-
-
-def planes(pixels, full=255):
-    """The reference: (H, W[, C]) samples to (C, H, W) in [0, 255], in double precision."""
-    pixels = pixels.reshape(*pixels.shape[:2], -1)
-    return np.moveaxis(pixels.astype(float) * 255 / full, 2, 0)
-
-
-def laid(pixels, alpha, background, full=255):
-    share = alpha / full
-    return planes(pixels, full) * share + np.reshape(background, (-1, 1, 1)) * (1 - share)
-
-
-def close(image, expected, tolerance=1e-4):
-    assert image.planes.dtype == np.float32
-    assert image.planes.flags.c_contiguous
-    np.testing.assert_allclose(image.planes, expected, rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (5, 7), (1, 1, 3), (4, 9, 3)])
@@ -202,98 +117,6 @@ def test_grey_on_a_colour_becomes_colour():
 def test_unknown_backgrounds_are_refused(background):
     with pytest.raises(UsageError, match="background"):
         read_image(np.zeros((2, 2), np.uint8), background=background)
-
-
-@pytest.mark.parametrize("channels", [1, 2, 3, 4])
-def test_png_of_16_bits_keeps_its_fractions(channels):
-    pixels = noise(13, 9, channels, dtype=np.uint16)
-    image = read_image(png16(pixels), background="black")
-    if channels in (1, 3):
-        close(image, planes(pixels, 65535), 1e-5)
-    else:
-        close(image, laid(pixels[..., :-1], pixels[..., -1], [0], 65535))
-    assert "16-bit" not in str(image.notices)
-
-
-def test_interlaced_png_of_16_bits_agrees_with_libpng():
-    codecs = pytest.importorskip("imagecodecs")
-    pixels = noise(33, 21, 3, dtype=np.uint16)
-    data = codecs.png_encode(pixels, level=3)
-    assert np.array_equal(codecs.png_decode(png16(pixels)), pixels)
-    close(read_image(data), planes(pixels, 65535), 1e-5)
-
-
-@pytest.mark.parametrize("key", [(1000, 2000, 3000), (1001, 2000, 3000)])
-def test_a_transparent_colour_of_16_bits_is_matched_in_all_its_bits(key):
-    pixels = np.full((2, 3, 3), (1000, 2000, 3000), np.uint16)
-    image = read_image(png16(pixels, chunk(b"tRNS", struct.pack(">3H", *key))))
-    white = key == (1000, 2000, 3000)
-    close(image, np.full((3, 2, 3), 255) if white else planes(pixels, 65535), 1e-4)
-    assert bool(image.notices) == white
-
-
-@pytest.mark.parametrize("bits", [1, 2, 4, 8])
-def test_a_transparent_grey_is_matched_in_the_bits_of_the_file(bits):
-    full = 2**bits - 1
-    row = np.arange(8) % (full + 1)
-    packed = np.packbits(((row[:, None] >> np.arange(bits)[::-1]) & 1).astype(np.uint8))
-    header = struct.pack(">IIBBBBB", 8, 1, bits, 0, 0, 0, 0)
-    parts = [(b"IHDR", header), (b"tRNS", struct.pack(">H", 1))]
-    parts += [(b"IDAT", zlib.compress(b"\0" + packed.tobytes())), (b"IEND", b"")]
-    data = b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
-    expected = np.where(row == 1, 255, row * 255 / full)
-    close(read_image(data), expected[None, None])
-
-
-@pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize("layout", [{}, {"deflate": True}])
-@pytest.mark.parametrize("channels", [1, 3, 4])
-def test_tiff_of_16_bits_keeps_its_fractions(order, layout, channels):
-    pixels = noise(6, 5, channels, dtype=np.uint16)
-    image = read_image(tiff(order, pixels, **layout))
-    if channels == 4:
-        close(image, laid(pixels[..., :3], pixels[..., 3], [255], 65535))
-    else:
-        close(image, planes(pixels, 65535), 1e-5)
-
-
-@pytest.mark.parametrize("order", "<>")
-@pytest.mark.parametrize("channels", [3, 4])
-def test_tiff_of_16_bit_planes_keeps_its_fractions(order, channels):
-    pixels = noise(6, 5, channels, dtype=np.uint16)
-    image = read_image(tiff(order, pixels, planar=True))
-    alpha = pixels[..., 3] if channels == 4 else np.full((6, 5), 65535)
-    close(image, laid(pixels[..., :3], alpha, [255], 65535))
-
-
-def test_tiff_of_compressed_16_bit_planes_is_read_at_8_bits_and_said_so():
-    pixels = noise(6, 5, 3, dtype=np.uint16)
-    image = read_image(tiff("<", pixels, planar=True, deflate=True))
-    close(image, planes(pixels >> 8), 0)
-    assert image.notices == ("16-bit samples were read at 8 bits",)
-
-
-@pytest.mark.parametrize("order", "<>")
-def test_premultiplied_tiff_of_16_bits_is_laid_without_division(order):
-    pixels = noise(6, 5, 4, dtype=np.uint16)
-    pixels[..., :3] = pixels[..., :3] * (pixels[..., 3:] / 65535)
-    image = read_image(tiff(order, pixels, t338=[1]))
-    expected = planes(pixels[..., :3], 65535) + 255 * (1 - pixels[..., 3] / 65535)
-    close(image, expected)
-
-
-def test_tiff_that_counts_from_white_is_inverted():
-    pixels = noise(6, 5, 1, dtype=np.uint16)
-    close(read_image(tiff("<", pixels, t262=[0])), planes(65535 - pixels, 65535), 1e-5)
-
-
-@pytest.mark.parametrize("full", [300, 1023, 65535])
-def test_ppm_of_more_than_8_bits_keeps_its_fractions(full):
-    pixels = noise(4, 7, 3, dtype=np.uint16) % np.uint32(full + 1)
-    data = b"P6\n7 4\n%d\n" % full + pixels.astype(">u2").tobytes()
-    close(read_image(data), planes(pixels, full), 1e-4)
-    with pytest.raises(UnsupportedImage):
-        read_image(data[:-1])
 
 
 @pytest.mark.parametrize("value", [-1.0, 256.0, np.nan, np.inf])
