@@ -89,8 +89,11 @@ def descend_perceptually(
             break
     if plain:
         return
-    slope, settled = known.take(draft).gradient, effort.judged
-    yield from land(objective, draft, last, aim, choice.rate, slope, settled=settled)
+    yield from land(
+        objective, draft, last, aim, choice.rate,
+        known.take(draft).gradient,  # no name holds it while encodings are measured
+        settled=effort.judged,
+    )  # fmt: skip
 
 
 def rehearsed(
