@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import numpy as np
-import PIL.Image
 import pytest
 
 from gradpress.descent import Terms
 from gradpress.distortion.recipes import RECIPES
 from gradpress.gauge import RECENT, Gauge, gauge_of
-from gradpress.goal import Target
-from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.params import FACTORS, Layout
-from gradpress.metrics import metric
-from gradpress.search import Pursuit, scorers
 from gradpress.studio import Studio
 from gradpress.workers import SERIAL
+from tests.pursuits import coffee, pursuit_of
 
 
 @pytest.fixture(scope="module")
 def studio():
     """Of a part of the example picture."""
-    with PIL.Image.open("examples/coffee.png") as picture:
-        planes = planes_of(np.asarray(picture.convert("RGB"))[100:292, 150:406].copy())
+    planes = coffee()
     recipe = RECIPES["perceptual"]
     return Studio(planes, recipe, recipe.blend(planes), SERIAL)
-
-
-def pursuit_of(studio, name, value):
-    quality, estimate = scorers(metric(name), studio.planes, studio.loss, SERIAL)
-    goal = Target(metric(name), value)
-    return Pursuit(goal, metric(name), quality, estimate, None, lambda e: e.bits / 8, SERIAL)
 
 
 def drafts_of(studio):

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-import PIL.Image
+from dataclasses import replace
+
 import pytest
 
 from gradpress.course import Aim, Course
 from gradpress.descent import iterate
 from gradpress.distortion.recipes import RECIPES
 from gradpress.gauge import Gauge
-from gradpress.goal import Target
-from gradpress.jpeg.model import decode, planes_of
 from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.landing import land
 from gradpress.methods import PROXIMAL
-from gradpress.metrics import metric
 from gradpress.perceive import method_of
-from gradpress.search import Pursuit, scorers
 from gradpress.studio import Studio
 from gradpress.workers import SERIAL
+from tests.pursuits import coffee, pursuit_of
 
 LAGRANGIAN = 5.0
 """High quality: what a settled descent has chosen is far better than what λ alone leads to."""
@@ -30,8 +27,7 @@ COSTS = 0.06
 @pytest.fixture(scope="module")
 def studio():
     """Of a part of the example picture."""
-    with PIL.Image.open("examples/coffee.png") as picture:
-        planes = planes_of(np.asarray(picture.convert("RGB"))[100:292, 150:406].copy())
+    planes = coffee()
     recipe = RECIPES["perceptual"]
     judges = recipe.judges(planes, dear=False)
     return Studio(planes, recipe, recipe.blend(planes), SERIAL, judges=judges)
@@ -49,10 +45,9 @@ def end(request, studio):
 
 def aim_at(studio, encoding, beyond):
     """A goal so many points of SSIMULACRA2 beyond what an encoding has."""
-    ssimulacra2 = metric("ssimulacra2")
-    quality, estimate = scorers(ssimulacra2, studio.planes, studio.loss, SERIAL)
-    goal = Target(ssimulacra2, quality(decode(encoding.symbols, SERIAL)) + beyond)
-    pursuit = Pursuit(goal, ssimulacra2, quality, estimate, None, lambda e: e.bits / 8, SERIAL)
+    pursuit = pursuit_of(studio, "ssimulacra2", 0.0)
+    goal = replace(pursuit.goal, value=pursuit.measure(encoding).quality + beyond)
+    pursuit = replace(pursuit, goal=goal)
     return Aim(pursuit, Gauge(pursuit.estimated_excess), (1e-3, 1e6))
 
 

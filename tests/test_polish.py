@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import PIL.Image
 import pytest
 
 from gradpress.course import Aim, Course, gained
@@ -14,18 +13,16 @@ from gradpress.distortion.blend import Blend
 from gradpress.distortion.mse import SquaredError
 from gradpress.distortion.recipes import RECIPES, Recipe
 from gradpress.gauge import Gauge
-from gradpress.goal import Target
 from gradpress.jpeg.exchange import exchange
-from gradpress.jpeg.model import planes_of
 from gradpress.jpeg.params import FACTORS, Layout
 from gradpress.jpeg.perceptual import Draft
 from gradpress.methods import PROXIMAL
-from gradpress.metrics import metric
 from gradpress.perceive import REHEARSAL, method_of, rehearsed
 from gradpress.polish import PROPOSALS, Polish, proposed
-from gradpress.search import Pursuit, answered, scorers
+from gradpress.search import answered
 from gradpress.studio import Studio
 from gradpress.workers import SERIAL
+from tests.pursuits import coffee, pursuit_of
 
 LAGRANGIAN = 30.0
 
@@ -33,8 +30,7 @@ LAGRANGIAN = 30.0
 @pytest.fixture(scope="module")
 def planes():
     """A part of the example picture."""
-    with PIL.Image.open("examples/coffee.png") as picture:
-        return planes_of(np.asarray(picture.convert("RGB"))[100:292, 150:406].copy())
+    return coffee()
 
 
 @pytest.fixture(scope="module")
@@ -128,24 +124,20 @@ def test_steps_may_stay(objective):
         np.testing.assert_array_equal(before, after)
 
 
-def course_of(planes, studio, excess, goal=70.0):
+def course_of(studio, excess, goal=70.0):
     """One whose gauge always shows the same."""
-    target = metric("ssimulacra2")
-    pursuit = Pursuit(
-        Target(target, goal), target, *scorers(target, planes, studio.loss, SERIAL), None,
-        lambda encoding: encoding.bits / 8, SERIAL,
-    )  # fmt: skip
+    pursuit = pursuit_of(studio, "ssimulacra2", goal)
     return Course(Aim(pursuit, Gauge(lambda _: excess), (1e-2, 1e5)), 1, 3, 5.0)
 
 
-def test_the_course_follows_the_excess(planes, studio, objective):
+def test_the_course_follows_the_excess(studio, objective):
     encoding = objective.first(LAGRANGIAN).encoding
-    ends = [course_of(planes, studio, x).after_proposals(encoding, 3) for x in (-2.0, 0.3, 3.0)]
+    ends = [course_of(studio, x).after_proposals(encoding, 3) for x in (-2.0, 0.3, 3.0)]
     assert ends[0] < ends[1] < ends[2]
-    ahead = [course_of(planes, studio, -3.0).after_steps(encoding, done) for done in (0, 1)]
+    ahead = [course_of(studio, -3.0).after_steps(encoding, done) for done in (0, 1)]
     assert ahead[0] > ahead[1]  # more is foreseen from the start
     assert Course(None, 1, 3).after_steps(encoding, 0) == LAGRANGIAN
-    far = course_of(planes, studio, 1e9)
+    far = course_of(studio, 1e9)
     assert far.after_steps(encoding, 0) < 2 * LAGRANGIAN
     tied = replace(far, aim=replace(far.aim, bounds=(1.0, 31.0)))
     assert tied.after_steps(encoding, 0) == 31.0
@@ -157,8 +149,8 @@ def test_more_work_gains_more():
     assert gained(1, 1) < gained(1, 2) < gained(1, 99) == 1
 
 
-def test_a_rehearsal_foresees_what_a_long_descent_gains(planes, studio, objective):
-    aim = course_of(planes, studio, 0.0).aim
+def test_a_rehearsal_foresees_what_a_long_descent_gains(studio, objective):
+    aim = course_of(studio, 0.0).aim
     aim = replace(aim, gauge=Gauge(aim.pursuit.estimated_excess))
     draft = objective.first(LAGRANGIAN)
     foreseen = rehearsed(objective, draft, method_of(Course(None, *REHEARSAL), PROXIMAL), aim)

@@ -22,10 +22,10 @@ from gradpress.search import Bracket, Measured, answered, response_of
 
 MAX_LANDING = 8
 """Encodings that are measured near the goal."""
-STRIDES = (0.1, 0.4, 1.6)
-"""Least changes of log λ that proposals are made at, in turn; the first goes down the gradient."""
+TURNS = ((1.0, 0.1), (0.0, 0.4), (0.0, 1.6))
+"""Proposals in turn: how far down the gradient, in usual steps, and the least change of log λ."""
 SETTLED = 1
-"""Where a descent that has settled begins with them: what is near offers nothing."""
+"""The turn that begins where a descent has settled: what is near offers nothing."""
 AHEAD = 0.6
 """Part of what λ alone would need to meet the goal that it is made at, if that is more."""
 MAX_PROPOSALS = 12
@@ -116,16 +116,18 @@ def _exchanged(
     settled: bool,
 ) -> Approach:
     """By exchanges with proposals, each from where the last one led; where all fail, by λ."""
-    left, turn, encoding = MAX_PROPOSALS, SETTLED if settled else 0, draft.encoding
+    turn, encoding = SETTLED if settled else 0, draft.encoding
+    end = turn + MAX_PROPOSALS
     found: Exchange | None = None
     while True:
-        while left and not (found and aim.near(encoding)):
+        while turn < end and not (found and aim.near(encoding)):
             draft = found.draft(encoding) if found else draft
             slope = objective.evaluate(draft).gradient if slope is None else slope
-            moved, beyond = 0.0 if turn else rate, aim.kept(encoding)
-            found = _proposed(objective, draft, slope, aim, moved, STRIDES[turn])
+            strides, least = TURNS[turn % len(TURNS)]
+            beyond = aim.kept(encoding)
+            found = _proposed(objective, draft, slope, aim, strides * rate, least)
             encoding = _priced(found, aim)
-            left, turn, slope = left - 1, (turn + 1) % len(STRIDES), None
+            turn, slope = turn + 1, None
             if beyond and aim.kept(encoding):
                 break  # if it is not near, no other one is
         if not aim.kept(encoding):
@@ -146,7 +148,7 @@ def _proposed(
     """What lies between a draft and a proposal on the side where the goal is."""
     encoding, excess = draft.encoding, aim.excess(draft.encoding)
     ahead = AHEAD * abs(excess / response_of(aim.pursuit.goal).priced)
-    stride = math.copysign(min(max(ahead, least), STRIDES[-1]), excess)
+    stride = math.copysign(min(max(ahead, least), TURNS[-1][1]), excess)
     factor = held(encoding.lagrangian * math.exp(stride), aim.bounds) / encoding.lagrangian
     proposal = proposed(objective, draft, slope, rate, factor)
     there = objective.evaluate(proposal).gradient
